@@ -1,0 +1,1 @@
+"""What phones ask over HTTP: plain views, since the whole fleet polls them. ``modelhub.openapi`` describes them."""

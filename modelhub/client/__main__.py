@@ -1,0 +1,7 @@
+"""``python -m modelhub.client``."""
+
+import sys
+
+from modelhub.client.cli import main
+
+sys.exit(main())
