@@ -26,7 +26,7 @@ dev: ready  ## database, Redis, web, workers and beat on this machine, until Ctr
 	@$(BIN)/python -m config.dev serve $(ARGS)
 
 manage: ready  ## manage.py with the embedded services up, e.g. make manage ARGS='doctor'
-	@$(RUN) $(BIN)/python manage.py $(ARGS)
+	@$(RUN) sh -c '$(BIN)/python -m config.dev prepare && exec $(BIN)/python manage.py "$$@"' manage $(ARGS)
 
 test: ready  ## every check and every test; what continuous integration runs
 	@$(MAKE) --no-print-directory lint

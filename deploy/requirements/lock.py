@@ -1,7 +1,8 @@
 """Writes the lock files beside this script from pyproject.toml (``make lock``).
 
-``all.txt`` is what ``make setup`` installs; ``web.txt`` and ``ml.txt`` are for machines that do one thing only; ``cuda.txt`` is
-what the ordinary Linux build of torch needs on top and the CPU build does not; ``torch-cpu.txt`` names the CPU build alone.
+``all.txt`` is what ``make setup`` installs; ``web.txt`` and ``ml.txt`` are for machines that do one thing only.
+``cuda.txt`` is what the ordinary Linux build of torch needs on top and the CPU build does not; ``torch-cpu.txt`` names
+the CPU build alone. Both builds' hashes are listed for torch in the others.
 """
 
 import re

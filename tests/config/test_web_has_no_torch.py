@@ -11,9 +11,7 @@ HEAVY = ["torch", "torchvision", "pytorch_lightning", "coremltools", "onnxruntim
 
 def loaded_after(statement: str) -> list[str]:
     script = f"import sys, json\n{statement}\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
-    answer = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     return list(json.loads(answer.stdout.splitlines()[-1]))
 
 

@@ -1,0 +1,128 @@
+"""Django settings. No logic: values come from ``config.env``; without any, the embedded services are used."""
+
+from pathlib import Path
+
+import dj_database_url
+
+from config.env import Env
+from foundation import services
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where things live -----------------------------------------------------------------------------------------
+DAYBREAK_HOME = env.path("DAYBREAK_HOME", BASE_DIR / ".daybreak")
+_urls = services.urls(DAYBREAK_HOME)  # of the embedded services, whether or not they run yet
+DATABASE_URL = env.text("DATABASE_URL", _urls.database)
+REDIS_URL = env.text("REDIS_URL", _urls.redis)
+STORAGE_URL = env.text("STORAGE_URL", f"file://{DAYBREAK_HOME / 'blobs'}")
+
+# --- who may talk to us ----------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") or services.local_secret(DAYBREAK_HOME)
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "config",
+    "foundation",
+    "collector",
+    "modelhub",
+    "training",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "foundation.problems.ProblemMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "foundation.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+SECURE = env.flag("SECURE", default=False)  # behind HTTPS: production turns this on
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_SSL_REDIRECT = SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# --- database, cache, files ------------------------------------------------------------------------------------
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True),
+        "ATOMIC_REQUESTS": False,
+    }
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+STATIC_URL = "static/"
+STATIC_ROOT = DAYBREAK_HOME / "static"
+WHITENOISE_USE_FINDERS = True  # a checkout serves its own static files without a collectstatic step
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # forms and JSON; photos are streamed and have their own limit
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+
+# --- time and language -----------------------------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+# --- Daybreak's own --------------------------------------------------------------------------------------------
+JOB_LEASE_S = env.integer("JOB_LEASE_S", 120, minimum=3)
+JOB_ATTEMPTS = env.integer("JOB_ATTEMPTS", 3, minimum=1)
+ORIGINAL_DAYS = env.integer("ORIGINAL_DAYS", 7)
+CONSENT_VERSION = env.text("CONSENT_VERSION", "2026-11")
+HUB_KEY_FILE = env.path("HUB_KEY_FILE", DAYBREAK_HOME / "keys" / "hub.ed25519")
+HUB_EXPIRES_H = env.integer("HUB_EXPIRES_H", 7 * 24, minimum=4)  # beat signs anew hourly, at half this
+NIGHT_HOUR_UTC = env.integer("NIGHT_HOUR_UTC", 1)
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
+TRAINING_LITERT_PYTHON = env.text("TRAINING_LITERT_PYTHON")  # empty: the worker's own interpreter
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+}

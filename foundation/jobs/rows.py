@@ -1,0 +1,39 @@
+"""Adding and finding jobs."""
+
+from functools import partial
+
+from django.db import transaction
+
+from foundation.enums import JobState
+from foundation.jobs.doorbell import ring
+from foundation.models import Job
+
+
+def add(kind: str, key: str) -> Job:
+    """Insert or find the job, in the caller's transaction, and ring after its commit.
+
+    A job that is there already stays as it is: a done one is not done again (see ``requeue``). Broker trouble is
+    logged, never raised: the reconciler rings again.
+    """
+    job, _ = Job.objects.get_or_create(kind=kind, key=key)
+    if job.state == JobState.QUEUED:
+        transaction.on_commit(partial(ring, kind, key), robust=True)
+    return job
+
+
+def requeue(kind: str, key: str) -> Job:
+    """Have the job done (again), with all its attempts: add it, or queue it anew when it is done or quarantined.
+
+    One that is queued or running stays as it is.
+    """
+    job = add(kind, key)
+    over = Job.objects.filter(pk=job.pk, state__in=[JobState.DONE, JobState.QUARANTINED])
+    if over.update(state=JobState.QUEUED, attempts=0, reason="", finished_at=None):
+        transaction.on_commit(partial(ring, kind, key), robust=True)
+        job.refresh_from_db()
+    return job
+
+
+def find(kind: str, key: str) -> Job | None:
+    """The job's row, or None."""
+    return Job.objects.filter(kind=kind, key=key).first()
