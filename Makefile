@@ -62,4 +62,4 @@ lock: ready  ## resolve pyproject.toml into deploy/requirements/ anew
 	@PATH="$(BIN):$$PATH" $(BIN)/python deploy/requirements/lock.py
 
 pictures: ready  ## make the README's pictures anew
-	@$(BIN)/python docs/pictures/make.py
+	@$(BIN)/python docs/pictures/make.py $(ARGS)

@@ -1,0 +1,1 @@
+"""Volunteers, challenges, photos, review: the data side."""

@@ -1,0 +1,13 @@
+"""What phones may ask of the collector, as JSON. ``config.api`` mounts it."""
+
+from ninja import Router
+
+from collector.api import challenges, guests, photos
+from collector.api.refusals import add_problem_handlers
+
+__all__ = ["add_problem_handlers", "router"]
+
+router = Router()
+router.add_router("", photos.router)
+router.add_router("", guests.router)
+router.add_router("", challenges.router)

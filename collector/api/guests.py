@@ -1,0 +1,19 @@
+"""Volunteers start as guests."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Status
+
+from collector.api.access import refuse_unknown_query
+from collector.api.schemas import GuestIn, GuestOut, ProblemOut
+from collector.domain import guests
+
+router = Router(tags=["guests"])
+
+
+@router.post("/guests", response={201: GuestOut, 400: ProblemOut})
+def post_guest(request: HttpRequest, response: HttpResponse, guest: GuestIn) -> Status[GuestOut]:
+    """Agree to the consent text and get a token, this once."""
+    refuse_unknown_query(request)
+    volunteer, token = guests.register_guest(guest.consent_version)
+    response["Cache-Control"] = "no-store"
+    return Status(201, GuestOut(volunteer=volunteer.pk, token=token))

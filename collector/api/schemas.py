@@ -1,0 +1,91 @@
+"""The wire format. Nothing of it leaves this package."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from ninja import Field, Schema
+from pydantic import AwareDatetime, ConfigDict, field_validator
+
+
+class PhotoQuery(Schema):
+    """What a phone says about the photo it sends."""
+
+    project: str = Field(description="Slug of the project.")
+    challenge: str = Field("", description="Id of the challenge it answers, as the phone got it.")
+    label: str = Field("", description="Slug of what it shows; leave it out if you do not know.")
+    captured_at: AwareDatetime | None = Field(None, description="When it was taken, with the zone.")
+    release: str = Field("", max_length=40, description="The release on the phone, if it has one.")
+    scores: str = Field("", max_length=2000, description="What that release answered, as `slug:0.91,slug:0.05`.")
+
+    @field_validator("captured_at", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
+
+
+class ProjectQuery(Schema):
+    project: str = Field(description="Slug of the project.")
+
+
+class ReceiptOut(Schema):
+    """The server answers for these bytes from now on; the phone may forget them."""
+
+    photo: uuid.UUID
+    sha256: str
+    size_bytes: int
+    received_at: dt.datetime
+
+
+class PhotoUrls(Schema):
+    normalised: str
+    thumbnail: str
+
+
+class PhotoOut(Schema):
+    photo: uuid.UUID
+    project: str
+    label: str | None
+    state: str
+    reason: str = Field(description="Why it cannot be used, as a sentence; empty where nothing is wrong.")
+    received_at: dt.datetime
+    urls: PhotoUrls | None = Field(description="Where its owner can look at it; null until it is normalised.")
+
+
+class GuestIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    consent_version: str = Field(max_length=20, description="The consent text the person agreed to.")
+
+
+class GuestOut(Schema):
+    volunteer: uuid.UUID
+    token: str = Field(description="Shown this once; the server keeps only its hash.")
+
+
+class LabelOut(Schema):
+    slug: str
+    name: str
+
+
+class ChallengeOut(Schema):
+    challenge: str
+    project: str
+    day: dt.date
+    ends_at: dt.datetime
+    text: str
+    label: str | None
+    condition: str
+    target_count: int
+    labels: list[LabelOut] = Field(description="What a photo of this project may show.")
+
+
+class ProblemOut(Schema):
+    """RFC 9457, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    allowed: str
+    do: str

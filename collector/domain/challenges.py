@@ -1,0 +1,73 @@
+"""What to photograph on one day."""
+
+import datetime as dt
+import zoneinfo
+
+from django.utils import timezone
+
+from collector.models import Challenge, Label, Project
+from foundation.problems import Problem
+
+
+def set_challenge(
+    project: Project,
+    day: dt.date,
+    *,
+    text: str,
+    label: Label | None = None,
+    condition: str = "",
+    target_count: int = 100,
+) -> Challenge:
+    """Set or replace the challenge of one day. Raises Problem ``invalid-challenge``."""
+    if not text.strip() or target_count < 1 or (label is not None and label.project_id != project.pk):
+        raise Problem(
+            "invalid-challenge",
+            400,
+            f"The challenge of {day} needs a text, a label of {project} and a target of at least 1 photo.",
+            do="Correct it and try again.",
+        )
+    values = {"text": text.strip(), "label": label, "condition": condition, "target_count": target_count}
+    challenge, _ = Challenge.objects.update_or_create(project=project, day=day, defaults=values)
+    return challenge
+
+
+def local_day(project: Project) -> dt.date:
+    """Today where the project lives."""
+    return timezone.localdate(timezone=zoneinfo.ZoneInfo(project.timezone))
+
+
+def find_today(project: Project) -> Challenge | None:
+    """Today's challenge, or None."""
+    return Challenge.objects.filter(project=project, day=local_day(project)).select_related("label").first()
+
+
+def today(project: Project) -> Challenge:
+    """Today's challenge, or raise Problem ``no-challenge-today``."""
+    challenge = find_today(project)
+    if challenge is None:
+        raise Problem(
+            "no-challenge-today",
+            404,
+            f"{project} has no challenge for {local_day(project)}.",
+            do="You may photograph anything the project knows.",
+        )
+    return challenge
+
+
+def get_challenge(project: Project, challenge_id: str) -> Challenge:
+    """The project's challenge with this id, as a phone sends it back. Raises Problem ``unknown-challenge``."""
+    found = Challenge.objects.filter(project=project, pk=challenge_id).first() if challenge_id.isdecimal() else None
+    if found is None:
+        raise Problem(
+            "unknown-challenge",
+            404,
+            f"{project} has no challenge {challenge_id!r}.",
+            do="Send the id that came with the day's challenge, or leave it out.",
+        )
+    return found
+
+
+def ends_at(challenge: Challenge) -> dt.datetime:
+    """The moment the challenge's day is over where the project lives."""
+    zone = zoneinfo.ZoneInfo(challenge.project.timezone)
+    return dt.datetime.combine(challenge.day + dt.timedelta(days=1), dt.time.min, zone)

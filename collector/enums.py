@@ -1,0 +1,62 @@
+"""States and choices of the data side."""
+
+from django.db.models import TextChoices
+
+
+class LabelState(TextChoices):
+    """A label is gathered first, then taught, and may be retired."""
+
+    COLLECTING = "collecting"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class PhotoState(TextChoices):
+    """received -> awaiting_review -> accepted | rejected.
+
+    ``unreadable`` where a decoder refused the bytes, ``deleted`` at the owner's wish.
+    """
+
+    RECEIVED = "received"
+    AWAITING_REVIEW = "awaiting_review"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNREADABLE = "unreadable"
+    DELETED = "deleted"
+
+
+class ReviewAction(TextChoices):
+    """What one review did. ``relabel`` accepts under another label; ``undo`` takes one earlier review back."""
+
+    ACCEPT = "accept"
+    RELABEL = "relabel"
+    REJECT = "reject"
+    UNDO = "undo"
+
+
+class RejectReason(TextChoices):
+    """Few and fixed, so that they can be counted and spoken to the volunteer."""
+
+    WRONG_OBJECT = "wrong_object", "wrong object"
+    NOT_VISIBLE = "not_visible", "not visible"
+    PRIVACY = "privacy", "privacy"
+    UNSAFE = "unsafe", "unsafe"
+    SCREEN_OR_PRINT = "screen_or_print", "screen or print"
+    DUPLICATE = "duplicate", "duplicate"
+    NOT_THIS_CHALLENGE = "not_this_challenge", "not this challenge"
+    TECHNICALLY_UNUSABLE = "technically_unusable", "technically unusable"
+
+
+class Role(TextChoices):
+    """What a member may do in one project."""
+
+    REVIEWER = "reviewer"
+    LEAD = "lead"
+    ADMIN = "admin"
+
+
+class PinnedSplit(TextChoices):
+    """A side of the split fixed by an import; empty leaves the choice to the snapshot."""
+
+    TRAIN = "train"
+    GOLDEN = "golden"

@@ -1,0 +1,73 @@
+"""``manage.py create_project SLUG --name NAME --label slug=Name ...``."""
+
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from collector.domain import projects
+from collector.enums import LabelState
+from foundation.models import User
+from foundation.problems import Problem
+
+EXAMPLES = """examples:
+  create_project notes --name "Euro notes" --label 5="5 euro" --label 10="10 euro" --collecting 20="20 euro"
+  create_project digits --name "Sign digits" --reviewer rosa@example.org --architecture squeezenet1_0
+
+A label given with --label is taught from the first night on; one given with --collecting is gathered first and
+taught once somebody starts it. Without any label, the first import brings its own."""
+
+
+def read_label(text: str) -> tuple[str, str]:
+    """``slug=Name`` or ``slug``."""
+    slug, _, name = text.partition("=")
+    if not slug.strip():
+        raise ArgumentTypeError(f"{text!r} is no label; allowed is slug=Name, such as 5='5 euro'")
+    return slug.strip(), name.strip() or slug.strip()
+
+
+class Command(BaseCommand):
+    help = "Create a project: what an app shall recognise, and which labels it knows."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """See EXAMPLES."""
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = EXAMPLES
+        parser.add_argument("slug", metavar="SLUG", help="its short name in addresses: letters, digits, - and _")
+        parser.add_argument("--name", required=True, help="its name for people")
+        for option, what in (("--label", "a label to teach"), ("--collecting", "a label to gather photos for first")):
+            parser.add_argument(option, action="append", default=[], type=read_label, metavar="SLUG=NAME", help=what)
+        parser.add_argument(
+            "--reviewer", action="append", default=[], metavar="EMAIL", help="a user who reviews it (repeatable)"
+        )
+        parser.add_argument("--timezone", default="UTC", help="where its days begin and end (default: %(default)s)")
+        parser.add_argument(
+            "--architecture", action="append", metavar="NAME", help="a network to train, best guess first (repeatable)"
+        )
+        parser.add_argument(
+            "--pretrained", default="imagenet", metavar="WHAT", help="imagenet, scratch or a .safetensors file"
+        )
+        parser.add_argument("--input-size", type=int, default=224, metavar="PIXELS", help="of the model (%(default)s)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Create it, or say what is wrong and create nothing."""
+        reviewers = [self._reviewer(email) for email in options["reviewer"]]
+        settings = {name: options[name] for name in ("timezone", "pretrained", "input_size")}
+        if options["architecture"]:
+            settings["architectures"] = options["architecture"]
+        gathered = [(slug, name, LabelState.COLLECTING) for slug, name in options["collecting"]]
+        try:
+            project = projects.create_project(
+                options["slug"], name=options["name"], labels=[*options["label"], *gathered], **settings
+            )
+        except Problem as problem:
+            raise CommandError(str(problem)) from problem
+        for user in reviewers:
+            projects.add_member(project, user)
+        self.stdout.write(f"{project} is at /review/{project.slug}/, with {project.labels.count()} labels.")
+
+    def _reviewer(self, email: str) -> User:
+        user = User.objects.filter(email=email.strip().lower()).first()
+        if user is None:
+            raise CommandError(f"There is no user {email}. Create one first with: manage.py createsuperuser")
+        return user

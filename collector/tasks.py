@@ -1,0 +1,24 @@
+"""Doorbells: a kind and a key in, one call of the domain."""
+
+import uuid
+
+from collector.domain import normalising, photos
+from foundation import jobs
+
+
+@jobs.task(normalising.NORMALISE)
+def normalise_photo(key: str) -> None:
+    """Make the pixels of one photo."""
+    normalising.normalise_photo(uuid.UUID(key))
+
+
+@jobs.task(photos.ERASE)
+def erase_photo(key: str) -> None:
+    """Delete the bytes of one photo that its owner erased."""
+    photos.erase_photo(uuid.UUID(key))
+
+
+@jobs.task("collector.delete_originals")
+def delete_originals() -> None:
+    """Delete the originals that were kept long enough."""
+    photos.delete_originals()

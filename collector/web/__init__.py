@@ -1,0 +1,1 @@
+"""Pages of the data side: the review page, and the photos themselves."""

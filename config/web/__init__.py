@@ -1,0 +1,1 @@
+"""Pages that belong to no single app: the start page, signing in and out, and the answer for load balancers."""

@@ -1,0 +1,149 @@
+"""Every page, light and dark, wide and narrow: nothing serious for axe, nothing wider than the screen, no broken rule.
+
+With DAYBREAK_SCREENSHOTS set to a folder, each page is saved there to be looked at.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from collector.domain import projects, reviews
+from collector.models import Project
+from foundation.models import User
+from tests import pages
+from tests.e2e.conftest import SignIn
+from training.enums import RunState, StageName
+from training.models import Run
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SERIOUS = {"serious", "critical"}
+SIGHTS: list[tuple[Literal["light", "dark"], int, int]] = [
+    ("light", 1280, 800),
+    ("light", 820, 1180),
+    ("light", 360, 740),
+    ("dark", 360, 740),
+    ("dark", 1280, 800),
+]
+JUDGED = {("light", 1280), ("dark", 360)}  # both sets of colours, both layouts; the other two add only time
+STATUS = {"not-a-member": 403, "not-found": 404}  # all others: 200
+
+
+def before_nothing(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
+
+
+def before_review(page: Page) -> None:
+    page.wait_for_function("() => document.querySelector('#stage img:not([hidden])')?.naturalWidth > 0")
+
+
+def before_choosing(key: str) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        before_review(page)
+        page.keyboard.press(key)
+
+    return act
+
+
+def before_conflict(page: Page) -> None:
+    before_review(page)
+    first = reviews.queue(Project.objects.get(slug="euro"), limit=1)[0]
+    reviews.reject_photo(first.pk, by=User.objects.get(email="bob@example.org"), reason="privacy")
+    page.keyboard.press("a")
+    page.wait_for_selector(".notice-warn")
+
+
+def before_progress(page: Page) -> None:
+    page.wait_for_function("() => document.querySelector('#live-now').textContent.includes('epoch')")
+
+
+LOOKS: dict[str, tuple[str, str | None, Callable[[Page], None]]] = {
+    "login": ("/login/", None, before_nothing),
+    "home": ("/", "rosa", before_nothing),
+    "home-empty": ("/", "nobody", before_nothing),
+    "review": ("/review/euro/", "rosa", before_review),
+    "review-reasons": ("/review/euro/", "rosa", before_choosing("r")),
+    "review-labels": ("/review/euro/", "rosa", before_choosing("l")),
+    "review-help": ("/review/euro/", "rosa", before_choosing("?")),
+    "review-conflict": ("/review/euro/", "rosa", before_conflict),
+    "review-empty": ("/review/signs/", "rosa", before_nothing),
+    "runs": ("/runs/euro/", "rosa", before_nothing),
+    "runs-empty": ("/runs/signs/", "rosa", before_nothing),
+    "run-published": ("/runs/euro/2026-11-21/", "rosa", before_nothing),
+    "run-live": ("/runs/euro/2026-11-22/", "rosa", before_progress),
+    "run-failed": ("/runs/euro/2026-11-18/", "rosa", before_nothing),
+    "not-a-member": ("/review/euro/", "nobody", before_nothing),
+    "not-found": ("/nowhere", "rosa", before_nothing),
+}
+
+
+@pytest.fixture
+def people() -> dict[str | None, User | None]:
+    """A project in the middle of its life, another one that is new, and who looks at them."""
+    euro = pages.make_project()
+    rosa = pages.make_user("rosa@example.org", reviews=euro, display_name="Rosa Luxen")
+    projects.add_member(pages.make_project("signs", "Sign language digits"), rosa)
+    pages.make_user("bob@example.org", reviews=euro, display_name="Bob")
+    anna, challenge = pages.make_volunteer("Anna from Antwerp")[0], pages.make_challenge(euro)
+    for label in ("5", "10", "20", "5", "10"):
+        pages.make_photo(euro, anna, label, challenge)
+    make_nights(euro)
+    return {None: None, "rosa": rosa, "nobody": pages.make_user("nobody@example.org")}
+
+
+def make_nights(euro: Project) -> None:
+    now = {"stage": "fit", "step": 7, "total": 40, "eta_s": 95, "message": "epoch 7, loss 0.31", "at": ""}
+    live = Run.objects.create(project=euro, night=pages.NIGHT + timedelta(days=1), state=RunState.RUNNING, progress=now)
+    for name in (StageName.SNAPSHOT, StageName.EMBED):
+        pages.add_stage(live, name)
+    pages.make_run(euro)
+    pages.make_run(euro, pages.NIGHT - timedelta(days=1), RunState.KEPT, why="No photo is new since the last release.")
+    pages.make_run(euro, pages.NIGHT - timedelta(days=2))
+    why = "The label “50 euros” has 3 photos; allowed is at least 5. Collect more, or set it to collecting."
+    failed = Run.objects.create(project=euro, night=pages.NIGHT - timedelta(days=3), state=RunState.FAILED, why=why)
+    pages.add_stage(failed, StageName.SNAPSHOT)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_page_in_every_light_and_width(name: str, people: dict[Any, User | None], open_as: SignIn) -> None:
+    path, who, prepare = LOOKS[name]
+    page = open_as(people[who], "/healthz")
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(f"Uncaught {error}"))
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == STATUS.get(name, 200)
+    prepare(page)
+    for scheme, width, height in SIGHTS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        save_picture(page, f"{name}-{scheme}-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if (scheme, width) in JUDGED:
+            assert find_serious(page) == []
+    assert [text for text in complaints if is_complaint(text)] == []
+
+
+def is_complaint(text: str) -> bool:
+    return "Content Security Policy" in text or "Uncaught" in text
+
+
+def find_serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']]}"
+        for each in found
+        if each["impact"] in SERIOUS
+    ]
+
+
+def save_picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("DAYBREAK_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

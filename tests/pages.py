@@ -1,0 +1,139 @@
+"""What the tests of pages start from: people, projects and photos, all made through the domain functions."""
+
+import hashlib
+import io
+import uuid
+from datetime import date
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from collector.domain import challenges, guests, normalising, projects, uploads
+from collector.enums import Role
+from collector.models import Challenge, Photo, Project, Volunteer
+from foundation.models import User
+from training.enums import GateDecision, RunState, StageName
+from training.models import Run, Stage
+
+CONSENT = "2026-11"
+LABELS = [("5", "5 euros"), ("10", "10 euros"), ("20", "20 euros"), ("other", "something else")]
+NIGHT = date(2026, 11, 21)
+
+
+def make_project(slug: str = "euro", name: str = "Euro notes") -> Project:
+    return projects.create_project(slug, name=name, labels=LABELS)
+
+
+def make_user(email: str, *, reviews: Project | None = None, **fields: Any) -> User:
+    user = User.objects.create_user(email, "correct horse", **fields)
+    if reviews is not None:
+        projects.add_member(reviews, user, Role.REVIEWER)
+    return user
+
+
+def make_volunteer(nickname: str = "") -> tuple[Volunteer, str]:
+    volunteer, token = guests.register_guest(CONSENT)
+    Volunteer.objects.filter(pk=volunteer.pk).update(nickname=nickname)
+    volunteer.refresh_from_db()
+    return volunteer, token
+
+
+def make_challenge(project: Project) -> Challenge:
+    return challenges.set_challenge(project, NIGHT, text="A 5 euro note, half folded, in dim light")
+
+
+def make_photo(project: Project, by: Volunteer, label: str | None = "5", challenge: Challenge | None = None) -> Photo:
+    """A photo as a phone sends it, normalised and waiting for review."""
+    photo_id = uuid.uuid4()
+    body = draw_note(photo_id, label or "?")
+    upload = uploads.Upload(
+        photo_id=photo_id,
+        project=project,
+        sha256=hashlib.sha256(body).hexdigest(),
+        label=projects.get_label(project, label) if label else None,
+        challenge=challenge,
+    )
+    uploads.receive_photo(upload, [body], by=by)
+    assert normalising.normalise_photo(photo_id)
+    return Photo.objects.get(pk=photo_id)
+
+
+def draw_note(seed: uuid.UUID, words: str) -> bytes:
+    """A JPEG of a made-up note on a table, no two alike."""
+    hue = seed.int % 360
+    image = Image.new("RGB", (800, 600), f"hsl({hue}, 18%, 40%)")
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle((110, 150, 690, 450), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
+    draw.rectangle((140, 180, 300, 420), outline="white", width=6)
+    draw.text((420, 210), words, fill="#223", font_size=150)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def make_run(project: Project, night: date = NIGHT, state: str = RunState.PUBLISHED, **fields: Any) -> Run:
+    """A finished night with every stage, in the shape the stages write."""
+    decisions = {RunState.PUBLISHED: GateDecision.PUBLISH, RunState.KEPT: GateDecision.KEEP}
+    given = {
+        "decision": decisions.get(RunState(state), ""),
+        "why": "97.5% of the golden photos are named rightly, 2.1 points more than the model in production.",
+        "release": f"{night}.1" if state == RunState.PUBLISHED else "",
+        "inputs": {"spec": {"arch": "mobilenet_v3_small"}},
+        **fields,
+    }
+    run = Run.objects.create(project=project, night=night, state=state, **given)
+    for name in StageName.values:
+        add_stage(run, name)
+    return run
+
+
+def add_stage(run: Run, name: str) -> Stage:
+    results = {"snapshot": SNAPSHOT, "fit": FIT, "evaluate": EVALUATE, "verify": VERIFY}
+    return Stage.objects.create(
+        run=run,
+        name=name,
+        input_digest=hashlib.sha256(f"{run.pk}{name}".encode()).hexdigest(),
+        output_digest=hashlib.sha256(name.encode()).hexdigest(),
+        result=results.get(name, {}),
+        fencing=1,
+        seconds=len(name) * 7.3,
+        cpu_seconds=len(name) * 12.0,
+    )
+
+
+SNAPSHOT = {
+    "labels": [
+        {"slug": slug, "name": name, "photos": 310 + 7 * at, "train": 270 + 6 * at, "golden": 40 + at}
+        for at, (slug, name) in enumerate(LABELS)
+    ],
+    "photos": 1282, "volunteers": 46, "train": 1116, "golden": 166, "optimistic": False, "note": "",
+}  # fmt: skip
+FIT = {"strategy": {"name": "head on cached features", "why": "1,282 photos are few, and they look like ImageNet's."}}
+EVALUATE = {
+    "golden_accuracy": 0.975,
+    "golden_balanced_accuracy": 0.971,
+    "per_label": {
+        slug: {"photos": 42, "correct": round(42 * share), "accuracy": share}
+        for (slug, _), share in zip(LABELS, (1.0, 0.976, 0.952, 0.967), strict=True)
+    },
+}
+VERIFY = {
+    "artifacts": [
+        {
+            "runtime": runtime,
+            "precision": precision,
+            "bytes": size,
+            "sha256": hashlib.sha256(f"{runtime}{precision}".encode()).hexdigest(),
+            "golden_accuracy": accuracy,
+            "flips_vs_fp32": flips,
+            "verified_by": by,
+        }
+        for runtime, precision, size, accuracy, flips, by in (
+            ("coreml", "fp16", 3_214_000, 0.975, 0.0, "weights read back from the package"),
+            ("coreml", "int8", 1_702_000, 0.969, 0.006, "weights read back from the package"),
+            ("litert", "fp32", 6_110_000, 0.975, 0.0, "ai-edge-litert 2.3.0"),
+            ("litert", "int8", 1_655_000, 0.969, 0.006, "ai-edge-litert 2.3.0"),
+            ("onnx", "fp32", 6_148_000, 0.975, 0.0, "onnxruntime 1.27"),
+        )
+    ]
+}

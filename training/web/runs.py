@@ -1,0 +1,69 @@
+"""The list of nights, and one night: what was decided, from what, and how far it is while it runs."""
+
+from datetime import date
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from collector.domain import projects
+from collector.models import Project
+from foundation.problems import Problem
+from training.domain import queries
+from training.web import charts, words
+
+NIGHTS_A_PAGE = 30
+
+
+@require_GET
+@login_required
+@never_cache
+def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
+    """The newest nights, or those before ``?before=``."""
+    project = _require_access(request, slug)
+    found = queries.runs_of(project)
+    if before := _read_night(request.GET.get("before", "")):
+        found = found.filter(night__lt=before)
+    runs = list(found[: NIGHTS_A_PAGE + 1])
+    rows = [words.describe_night(run) for run in runs[:NIGHTS_A_PAGE]]
+    page = {"project": project, "rows": rows, "charts": charts.accuracy_over_nights(rows), "before": before}
+    older = rows[-1]["night"] if len(runs) > NIGHTS_A_PAGE else None
+    return render(request, "training/runs.html", {**page, "older": older})
+
+
+@require_GET
+@login_required
+@never_cache
+def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
+    """One night in figures and words."""
+    project = _require_access(request, slug)
+    run = queries.get_run(project, night)
+    return render(request, "training/run.html", {"project": project, "run": run, **words.describe_run(run)})
+
+
+@require_GET
+@never_cache
+def show_progress(request: HttpRequest, slug: str, night: date) -> JsonResponse:
+    """Where the night stands, for the page that watches it."""
+    if not request.user.is_authenticated:
+        raise Problem("sign-in-needed", 401, "You are signed out.", do="Sign in, then try again.")
+    return JsonResponse(words.describe_progress(queries.get_run(_require_access(request, slug), night)))
+
+
+def _require_access(request: HttpRequest, slug: str) -> Project:
+    project = projects.get_project(slug)
+    projects.require_reviewer(project, request.user)
+    return project
+
+
+def _read_night(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Problem(
+            "malformed-night", 400, f"{text!r} is not a night.", allowed="a date such as 2026-11-21", do="Correct it."
+        ) from error

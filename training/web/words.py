@@ -1,0 +1,138 @@
+"""A night as the pages say it: figures turned into words a person can read aloud."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from training.domain import queries, reports
+from training.enums import RunState, StageName
+from training.models import Run
+
+NOTHING = "\N{EN DASH}"
+STATE_WORDS = {
+    RunState.QUEUED: ("waiting", ""),
+    RunState.RUNNING: ("running", "busy"),
+    RunState.PUBLISHED: ("published", "good"),
+    RunState.KEPT: ("kept last night's model", ""),
+    RunState.FAILED: ("failed", "bad"),
+}
+STAGE_WORDS = {
+    StageName.SNAPSHOT: "Freeze the accepted photos and split them",
+    StageName.EMBED: "Look at each new photo once",
+    StageName.FIT: "Learn from the training photos",
+    StageName.EVALUATE: "Judge on the golden photos",
+    StageName.COMPRESS: "Make it small; write Core ML and ONNX",
+    StageName.LITERT: "Write LiteRT",
+    StageName.VERIFY: "Run every file as a phone would",
+    StageName.GATE: "Decide: publish, or keep last night's",
+    StageName.PUBLISH: "Hand the files to the hub and sign",
+    StageName.ANNOUNCE: "Tell what came of it",
+}
+RUNTIME_WORDS = {"coreml": "Core ML", "litert": "LiteRT", "onnx": "ONNX"}
+PRECISION_WORDS = {"fp32": "32-bit", "fp16": "16-bit", "int8": "8-bit"}
+
+
+def describe_night(run: Run) -> dict[str, Any]:
+    """One row of the list."""
+    summary = reports.summary(run)
+    state, tone = STATE_WORDS[RunState(run.state)]
+    return {
+        "night": run.night,
+        "state": state,
+        "tone": tone,
+        "said": run.why if queries.is_finished(run) else reports.headline(run),
+        "photos": (summary["snapshot"] or {}).get("photos"),
+        "accuracy": (summary["candidate"] or {}).get("golden_accuracy"),
+        "accuracy_words": percent((summary["candidate"] or {}).get("golden_accuracy")),
+        "release": run.release,
+        "took": duration(sum(summary["seconds"].values())) if summary["seconds"] else NOTHING,
+    }
+
+
+def describe_run(run: Run) -> dict[str, Any]:
+    """Everything the page of one night shows."""
+    summary = reports.summary(run)
+    return {
+        **describe_night(run),
+        "headline": reports.headline(run),
+        "cpu": duration(summary["cpu_seconds"]),
+        "reused": [name for name, stage in queries.stages_of(run).items() if stage.reused_from_id],
+        "progress": describe_progress(run),
+        "figures": _figures(summary),
+        "strategy": summary["strategy"],
+        "arch": (summary["candidate"] or {}).get("arch"),
+        "artifacts": [_describe_artifact(each) for each in summary["artifacts"]],
+        "labels": [_describe_label(row) for row in reports.label_rows(run)],
+        "notices": reports.notices(run),
+    }
+
+
+def describe_progress(run: Run) -> dict[str, Any]:
+    """``queries.progress_of`` with the words beside the figures; what the page's script polls."""
+    progress = queries.progress_of(run)
+    state, tone = STATE_WORDS[RunState(run.state)]
+    stages = [
+        {
+            **stage,
+            "words": STAGE_WORDS[StageName(stage["name"])],
+            "state_words": "not reached" if progress["is_finished"] and stage["state"] == "waiting" else stage["state"],
+            "took": duration(stage["seconds"]),
+        }
+        for stage in progress["stages"]
+    ]
+    return {**progress, "state_words": state, "tone": tone, "headline": reports.headline(run), "stages": stages}
+
+
+def percent(share: float | None) -> str:
+    """``0.9637`` as ``96.4%``. Never rounded up to a perfect score."""
+    if share is None:
+        return NOTHING
+    return f"{min(share * 100, 99.9) if share < 1 else 100:.1f}%"
+
+
+def duration(seconds: float | None) -> str:
+    """``75.2`` as ``1 min 15 s``."""
+    if seconds is None:
+        return NOTHING
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {left} s"
+    return f"{seconds:.1f} s"
+
+
+def _figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    snapshot, candidate = summary["snapshot"] or {}, summary["candidate"]
+    counts = [(name, f"{snapshot[key]:,}") for name, key in _COUNTED.items() if key in snapshot]
+    if candidate is None:
+        return counts
+    accuracy = ("golden accuracy", percent(candidate["golden_accuracy"]))
+    balanced = ("balanced over labels", percent(candidate["golden_balanced_accuracy"]))
+    return [accuracy, balanced, *counts]
+
+
+_COUNTED = {
+    "photos": "photos",
+    "labels": "labels",
+    "volunteers": "volunteers",
+    "to learn from": "train",
+    "golden, to judge on": "golden",
+}
+
+
+def _describe_artifact(artifact: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **artifact,
+        "runtime": RUNTIME_WORDS.get(artifact["runtime"], artifact["runtime"]),
+        "precision": PRECISION_WORDS.get(artifact["precision"], artifact["precision"]),
+        "accuracy": percent(artifact["golden_accuracy"]),
+        "flips": percent(artifact["flips_vs_fp32"]),
+        "path": reverse("artifact", args=[artifact["sha256"][:2], artifact["sha256"]]),
+    }
+
+
+def _describe_label(row: dict[str, Any]) -> dict[str, Any]:
+    recall = row["recall"]
+    return {**row, "recall_words": percent(recall), "recall_width": None if recall is None else round(recall * 100, 1)}
