@@ -38,7 +38,9 @@ class Env:
             return True
         if raw in {"0", "false", "no", "off"}:
             return False
-        raise ImproperlyConfigured(f"{name} is {raw!r}; allowed are 1, true, yes, on, 0, false, no, off. Correct or unset it.")
+        raise ImproperlyConfigured(
+            f"{name} is {raw!r}; allowed are 1, true, yes, on, 0, false, no, off. Correct or unset it."
+        )
 
     def words(self, name: str, default: str = "") -> list[str]:
         """A comma-separated list, blanks dropped."""

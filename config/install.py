@@ -1,4 +1,4 @@
-"""``make setup``: one virtual environment with everything, from the lock. Standard library only: it runs before anything else.
+"""``make setup``: one virtual environment with everything, from the lock. Standard library only: it runs first.
 
 Says beforehand how much it downloads and needs on disk; does nothing where the environment is already as the lock says.
 """
@@ -37,14 +37,15 @@ def main() -> int:
 
 def prepare(venv: Path) -> int:
     """Check Python and disk, say what is coming, and make the environment."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 -- this file meets whatever Python the machine has
         return complain(
             f"Python is {sys.version.split()[0]}; Daybreak needs 3.11 or later. Try: make setup PYTHON=python3.11"
         )
     parent = next(path for path in [venv, *venv.parents] if path.exists())
     free_mb = shutil.disk_usage(parent).free // 1_000_000
     print(
-        f"Setting up {venv}: about {DOWNLOAD_MB:,} MB to download and {DISK_MB:,} MB on disk with the CPU build of torch.\n"
+        f"Setting up {venv}: about {DOWNLOAD_MB:,} MB to download and {DISK_MB:,} MB on disk with the CPU build of "
+        "torch.\n"
         f"Where pip finds only the ordinary (CUDA) build, about {CUDA_DOWNLOAD_MB:,} MB more to download "
         f"and {CUDA_DISK_MB:,} MB more on disk.\nFree here: {free_mb:,} MB.",
         flush=True,
@@ -60,7 +61,7 @@ def prepare(venv: Path) -> int:
 
 
 def install(venv: Path, lock: Path, stamp: Path, digest: str) -> int:
-    """Install the lock, then torch's CUDA libraries if its ordinary build was chosen. The lock is whole: no resolving."""
+    """Install the lock, then torch's CUDA libraries if its ordinary build was chosen. Nothing is resolved anew."""
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["--require-hashes", "--no-deps", "--progress-bar", "on" if sys.stdout.isatty() else "off"]
     if not sys.stdout.isatty():

@@ -95,6 +95,7 @@ def give_back(lease: Lease) -> None:
 def fail(lease: Lease, reason: str) -> None:
     """The attempt failed: queue the job again, or quarantine it after the last of JOB_ATTEMPTS, with the reason.
 
+    The reconciler rings for it within a minute; ringing at once would spend all attempts on one short outage.
     Nothing happens where the lease is lost.
     """
     mine = held(lease)
@@ -105,7 +106,6 @@ def fail(lease: Lease, reason: str) -> None:
         logger.error("job.quarantined kind=%s key=%s reason=%s", lease.kind, lease.key, reason)
     elif again:
         logger.warning("job.failed kind=%s key=%s reason=%s", lease.kind, lease.key, reason)
-        transaction.on_commit(lambda: ring(lease.kind, lease.key), robust=True)
 
 
 def held(lease: Lease) -> "QuerySet[Job]":

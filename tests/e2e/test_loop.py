@@ -1,0 +1,83 @@
+"""The whole loop, as ``make demo`` runs it, on photos that are easy to learn: people, reviews, three nights, a phone.
+
+Everything is real: HTTP uploads, a Celery worker and its sandbox, PostgreSQL, Redis, training, files, signatures.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = {"apple": (200, 40, 40), "leaf": (40, 160, 60), "plum": (90, 50, 160)}
+PHOTOS = 60  # a label
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Coloured things on a noisy table, one folder a label."""
+    folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(7)
+    for label, colour in LABELS.items():
+        (folder / label).mkdir()
+        for number in range(PHOTOS):
+            table = random.integers(90, 190, (1, 1, 3)) + random.normal(0, 12, (240, 320, 3))
+            photo = Image.fromarray(table.clip(0, 255).astype(np.uint8))
+            x, y, r = random.integers(90, 230), random.integers(80, 160), random.integers(35, 75)
+            shade = tuple(int(c * random.uniform(0.8, 1.15)) for c in colour)
+            ImageDraw.Draw(photo).ellipse((x - r, y - r, x + r, y + r), fill=shade)
+            photo.save(folder / label / f"{number:03d}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the demo wrote with --json."""
+    home, report = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("report") / "demo.json"
+    unset = {"DATABASE_URL", "REDIS_URL", "STORAGE_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "config.demo", "--photos", str(photos), "--no-serve", "--json", str(report)),
+            *("--volunteers", "12", "--fit-seconds", "15"),
+        ],
+        cwd=ROOT,
+        env={**environment, "DAYBREAK_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return dict(json.loads(report.read_text(encoding="utf-8")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_loop_publishes_twice_and_then_keeps_what_it_has(told: dict[str, Any]) -> None:
+    first, second, third = told["nights"]
+    assert [night["gate"]["decision"] for night in (first, second, third)] == ["publish", "publish", "keep"]
+    assert first["release"] != second["release"] == third["release"] or third["release"] is None
+    assert "plum" not in json.dumps(first["snapshot"]["labels"])
+    assert "plum" in json.dumps(second["snapshot"]["labels"])
+    assert "kept last night's model" in third["gate"]["why"].lower()
+
+
+@pytest.mark.slow
+def test_loop_offers_every_runtime_with_measured_files(told: dict[str, Any]) -> None:
+    for night in told["nights"][:2]:
+        files = {(file["runtime"], file["precision"]): file for file in night["artifacts"]}
+        assert {("coreml", "fp16"), ("coreml", "int8"), ("litert", "fp32"), ("litert", "int8"), ("onnx", "fp32")} == set(
+            files
+        )
+        assert all(file["verified_by"] and file["golden_accuracy"] > 0.5 for file in files.values())
+
+
+@pytest.mark.slow
+def test_loop_phone_names_photos_no_night_has_seen(told: dict[str, Any]) -> None:
+    assert len(told["client"]["answers"]) >= 20
+    assert told["client"]["accuracy"] > 0.8

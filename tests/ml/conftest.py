@@ -1,0 +1,63 @@
+"""Builds the wall before anything is imported, and runs one small night for everybody to look at."""
+
+from tests.ml import wall
+
+wall.build()
+
+from dataclasses import dataclass  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+from tests.ml import making  # noqa: E402
+from training.ml import contract  # noqa: E402
+
+hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)  # others may be using the machine
+hypothesis.settings.load_profile("shared")
+
+
+@dataclass(frozen=True)
+class Night:
+    """A work folder in which every stage has finished, and what the command said meanwhile."""
+
+    work: Path
+    ran: making.Ran
+
+    def result(self, stage: str) -> dict[str, Any]:
+        """A stage's result.json."""
+        found: dict[str, Any] = contract.read_json(self.work / stage / "result.json")
+        return found
+
+    def artifacts(self) -> dict[str, contract.Artifact]:
+        """Every verified artifact, by runtime and precision."""
+        entries = map(contract.Artifact.from_json, self.result("verify")["artifacts"])
+        return {f"{entry.runtime}-{entry.precision}": entry for entry in entries}
+
+    def path(self, name: str) -> Path:
+        """The file of an artifact."""
+        return self.work / self.artifacts()[name].file
+
+
+@pytest.fixture(scope="session")
+def walled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that, on PYTHONPATH, puts the wall up in child processes too."""
+    folder = tmp_path_factory.mktemp("walled")
+    (folder / "sitecustomize.py").write_text("from tests.ml import wall\n\nwall.build()\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of SqueezeNet 1.0; coloured shapes can be told apart with them all the same."""
+    return making.make_weights(tmp_path_factory.mktemp("weights") / "random.safetensors")
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory, weights: Path, walled: Path) -> Night:
+    """Every stage, once, by the command a bare machine runs, behind the wall."""
+    work = making.make_work(tmp_path_factory.mktemp("night"), pretrained=str(weights))
+    ran = making.run_command("all", "--spec", work / "spec.json", "--in", work, walled=walled)
+    assert ran.status == 0, ran.stderr
+    return Night(work, ran)

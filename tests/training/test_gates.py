@@ -1,0 +1,182 @@
+"""Laws of the gate, and one example of each decision."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from training.domain import gates
+from training.domain.gates import Answer, Candidate, Evidence
+from training.enums import GateDecision
+
+PUBLISH, KEEP = GateDecision.PUBLISH, GateDecision.KEEP
+LABELS = ("five", "ten")
+FILES = (Candidate("litert fp32", 1000, 0.0), Candidate("litert int8", 300, 0.002))
+BYTES = {"litert fp32": 1000, "litert int8": 300}
+
+
+def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int = 10) -> list[Answer]:
+    """So many photos where the candidate alone, the other alone, both, or neither is right."""
+    kinds = (
+        [("five", "ten")] * wins + [("ten", "five")] * losses + [("five", "five")] * both + [("ten", "ten")] * neither
+    )
+    return [Answer(f"v{n % volunteers}", "five", mine, other) for n, (mine, other) in enumerate(kinds)]
+
+
+def against(photos: Sequence[Answer], **fields: object) -> Evidence:
+    whole = {"artifacts": FILES, "labels": LABELS, "margin": 0.01, "known": LABELS, "known_bytes": BYTES}
+    return Evidence(answers=photos, **{**whole, **fields})  # type: ignore[arg-type]
+
+
+@st.composite
+def evidences(draw: st.DrawFn) -> Evidence:
+    one = st.tuples(st.integers(0, 8), st.sampled_from(LABELS), st.sampled_from(LABELS), st.sampled_from(LABELS))
+    drawn = draw(st.lists(one, min_size=1, max_size=60))
+    photos = [Answer(f"v{who}", *rest) for who, *rest in drawn]
+    files = [replace(file, bytes=draw(st.integers(1, 2000))) for file in FILES]
+    return against(photos, artifacts=files, margin=draw(st.sampled_from([0.0, 0.01, 0.1])))
+
+
+# --- laws ----------------------------------------------------------------------------------------------------------
+@given(evidences())
+@settings(max_examples=80, deadline=None)
+def test_the_same_figures_in_any_order_give_the_same_verdict(evidence: Evidence) -> None:
+    assert gates.decide(evidence) == gates.decide(evidence)
+    turned = gates.decide(replace(evidence, answers=list(reversed(evidence.answers))))
+    assert turned == gates.decide(evidence)
+
+
+@given(evidences(), st.data())
+@settings(max_examples=80, deadline=None)
+def test_one_more_right_answer_never_turns_publish_into_keep(evidence: Evidence, data: st.DataObject) -> None:
+    wrong = [place for place, one in enumerate(evidence.answers) if one.candidate != one.label]
+    assume(wrong)
+    place = data.draw(st.sampled_from(wrong))
+    better = list(evidence.answers)
+    better[place] = replace(better[place], candidate=better[place].label)
+    if gates.decide(evidence).decision == PUBLISH:
+        assert gates.decide(replace(evidence, answers=better)).decision == PUBLISH
+
+
+@given(evidences())
+@settings(max_examples=80, deadline=None)
+def test_a_model_that_answers_alike_is_never_better(evidence: Evidence) -> None:
+    same = [replace(one, other=one.candidate) for one in evidence.answers]
+    verdict = gates.decide(replace(evidence, answers=same, artifacts=FILES))
+    assert verdict.decision == KEEP
+
+
+@given(evidences())
+@settings(max_examples=80, deadline=None)
+def test_nothing_is_published_that_may_be_worse_than_the_margin_allows(evidence: Evidence) -> None:
+    verdict = gates.decide(evidence)
+    if verdict.decision == PUBLISH:
+        assert verdict.figures["lower_bound"] > -max(evidence.margin, 1e-9)
+
+
+@given(evidences(), st.floats(0.0101, 1.0))
+@settings(max_examples=50, deadline=None)
+def test_an_artifact_that_flips_answers_is_never_shipped(evidence: Evidence, flips: float) -> None:
+    verdict = gates.decide(replace(evidence, artifacts=[FILES[0], replace(FILES[1], flips=flips)]))
+    assert "litert int8" not in verdict.shipped
+    assert verdict.withheld["litert int8"].startswith("changes ")
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mcnemar_is_a_probability_that_falls_with_wins(wins: int, losses: int) -> None:
+    assert 0 <= gates.mcnemar(wins + 1, losses) <= gates.mcnemar(wins, losses) <= 1
+
+
+# --- examples ------------------------------------------------------------------------------------------------------
+def test_mcnemar_knows_the_textbook_figures() -> None:
+    assert gates.mcnemar(8, 1) == pytest.approx(10 / 512)
+    assert gates.mcnemar(0, 0) == 1.0
+
+
+def test_the_first_release_is_published_when_clearly_better_than_the_commonest_answer() -> None:
+    photos = [Answer(f"v{n % 8}", LABELS[n % 2], LABELS[n % 2]) for n in range(60)]
+    verdict = gates.decide(against(photos, known=None))
+    assert verdict.decision == PUBLISH
+    assert "the first release: right on 100.0% of 60 golden photos" in verdict.why
+    assert "always answering five would be right on 50.0%" in verdict.why
+
+
+def test_the_first_candidate_that_guesses_is_kept_back() -> None:
+    photos = [Answer(f"v{n % 8}", LABELS[n % 2], "five") for n in range(60)]
+    verdict = gates.decide(against(photos, known=None))
+    assert (verdict.decision, verdict.why[:35]) == (KEEP, "not clearly better than guessing: r")
+
+
+def test_a_clearly_better_model_is_published() -> None:
+    verdict = gates.decide(against(answers(wins=30, losses=2, both=168)))
+    assert verdict.decision == PUBLISH
+    assert verdict.why.startswith("better than the model in use: 99.0% against 85.0% on 200 golden photos")
+
+
+def test_a_little_better_is_not_better() -> None:
+    verdict = gates.decide(against(answers(wins=3, losses=1, both=96)))
+    assert verdict.decision == KEEP
+
+
+def test_as_good_and_smaller_is_published() -> None:
+    files = [replace(FILES[0], bytes=900), replace(FILES[1], bytes=250)]
+    verdict = gates.decide(against(answers(wins=0, losses=0, both=200), artifacts=files))
+    assert verdict.decision == PUBLISH
+    assert "its files are 12% smaller" in verdict.why
+
+
+def test_as_good_with_a_new_label_that_meets_its_floor_is_published() -> None:
+    new = [Answer(f"v{n}", "twenty", "twenty" if n else "ten", "ten") for n in range(6)]
+    evidence = against(answers(0, 0, 200) + new, labels=(*LABELS, "twenty"))
+    verdict = gates.decide(evidence)
+    assert verdict.decision == PUBLISH
+    assert "it answers the new label twenty (5 of 6 golden photos right)" in verdict.why
+
+
+def test_a_new_label_below_its_floor_is_no_reason_to_publish() -> None:
+    new = [Answer(f"v{n}", "twenty", "twenty" if n < 2 else "ten", "ten") for n in range(6)]
+    verdict = gates.decide(against(answers(0, 0, 200) + new, labels=(*LABELS, "twenty")))
+    assert verdict.decision == KEEP
+    assert "twenty (2 of 6 golden photos right)" in verdict.why
+
+
+def test_worse_is_kept_even_with_a_new_label() -> None:
+    new = [Answer(f"v{n}", "twenty", "twenty", "ten") for n in range(6)]
+    verdict = gates.decide(against(answers(0, 20, 180) + new, labels=(*LABELS, "twenty")))
+    assert verdict.decision == KEEP
+    assert verdict.why.startswith("not shown to be as good within 1.0 points: 90.0% against 100.0%")
+
+
+def test_slow_decline_stops_at_the_best_of_ninety_days() -> None:
+    files = [replace(file, bytes=1) for file in FILES]
+    slow = answers(0, 20, 180)
+    verdict = gates.decide(against(answers(0, 0, 200), artifacts=files, best=slow))
+    assert verdict.decision == KEEP
+    assert "the best release of the last 90 days" in verdict.why
+
+
+def test_the_model_in_use_itself_is_kept_and_said_so() -> None:
+    verdict = gates.decide(against(answers(0, 0, 10), is_unchanged=True))
+    assert (verdict.decision, "is that same model" in verdict.why) == (KEEP, True)
+
+
+def test_without_any_artifact_the_model_in_use_stays() -> None:
+    files = [replace(file, flips=0.02) for file in FILES]
+    verdict = gates.decide(against(answers(50, 0, 50), artifacts=files))
+    assert verdict.decision == KEEP
+    assert "litert fp32: changes 2.0% of the fp32 answers, more than 1%" in verdict.why
+
+
+def test_a_withheld_artifact_is_named_in_the_reason() -> None:
+    files = [FILES[0], replace(FILES[1], flips=0.03)]
+    verdict = gates.decide(against(answers(50, 0, 150), artifacts=files))
+    assert verdict.decision == PUBLISH
+    assert verdict.why.endswith("Left out of the release: litert int8, changes 3.0% of the fp32 answers, more than 1%.")
+    assert verdict.shipped == ("litert fp32",)
+
+
+def test_few_golden_volunteers_are_not_resampled() -> None:
+    found = gates.compare(answers(20, 1, 60, volunteers=2))
+    assert (found.by, found.groups) == ("photos", 81)

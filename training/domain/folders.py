@@ -1,0 +1,75 @@
+"""The folder a night works in: one for each claim, gone at the end, and swept where a killed night left it."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+
+from foundation import jobs
+from foundation.enums import JobState
+
+KIND = "training.run_night"
+OWNER = "supervisor.pid"
+NAME = re.compile(r"run-(?P<run>\d+)-(?P<fencing>\d+)")
+
+
+@contextmanager
+def night_folder(lease: jobs.Lease) -> Iterator[Path]:
+    """``DAYBREAK_HOME/work/run-<id>-<fencing>``, private to this claim. Sweeps what earlier claims left behind."""
+    root = _root()
+    sweep(root)
+    work = root / f"run-{lease.key}-{lease.fencing}"
+    work.mkdir()
+    (work / OWNER).write_text(str(os.getpid()), "ascii")
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def sweep(root: Path) -> None:
+    """Removes folders whose claim is over, after ending whatever of theirs still runs on this host."""
+    for folder in root.iterdir():
+        match = NAME.fullmatch(folder.name)
+        if match and not _is_claimed(match["run"], int(match["fencing"])):
+            end_strays(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_strays(folder: Path) -> None:
+    """Kills processes that work in a folder given up: stages die with their supervisor, what they started may not."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("DAYBREAK_WORK") == str(folder):
+                process.kill()
+        except psutil.Error:  # gone meanwhile, or not ours to look at
+            continue
+
+
+def stop_nights_of_children() -> None:
+    """Asks the nights that this process's children supervise to stop and give their jobs back (worker shutdown)."""
+    children = {child.pid for child in psutil.Process().children(recursive=True)}
+    for note in _root().glob(f"run-*/{OWNER}"):
+        try:
+            pid = int(note.read_text("ascii"))
+            if pid in children:
+                os.kill(pid, signal.SIGTERM)
+        except (OSError, ValueError):  # the night ended this very moment
+            continue
+
+
+def _root() -> Path:
+    root = Path(settings.DAYBREAK_HOME) / "work"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+def _is_claimed(run: str, fencing: int) -> bool:
+    job = jobs.find(KIND, run)
+    return job is not None and job.state == JobState.RUNNING and job.fencing == fencing

@@ -1,0 +1,168 @@
+"""Stage fit: chooses how to learn from what there is, learns, and writes down why.
+
+Pretrained weights: a linear head on the cached features. None: from scratch. None, and production was trained from
+scratch: a warm start from it, with the rows of the head carried over for labels it knows.
+"""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from training.ml import embed
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.head import Examples, fit_head, split_by_group
+from training.ml.networks import Network
+from training.ml.photos import read_batches
+from training.ml.saved import SavedModel, read_model, write_model
+from training.ml.workspace import Work
+
+HEAD, SCRATCH, WARM = embed.HEAD, "from scratch", "warm start"
+WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
+MOST_WATCHED = 0.15  # of the train photos
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A network that has learned, why it was taught this way, and how it went."""
+
+    network: Network
+    strategy: Strategy
+    curves: Any
+
+
+def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
+    """Writes ``model.safetensors`` and ``model.json``. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    work.check(spec)
+    before = _usable_production(spec, work)
+    has_features = work.result("embed")["backbone"] is not None
+    name = _choose(spec, has_features=has_features, before=before)
+    if name == HEAD:
+        outcome = _fit_head(spec, work, progress)
+    else:
+        outcome = _train(spec, work, out, progress, before if name == WARM else None)
+    progress.notice(f"{outcome.strategy.name}: {outcome.strategy.why}")
+    about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
+    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
+
+
+def _choose(spec: RunSpec, *, has_features: bool, before: SavedModel | None) -> str:
+    if spec.strategy == "scratch":
+        return SCRATCH
+    if has_features:
+        return HEAD
+    if spec.strategy == "head":
+        raise a_problem(
+            "A head alone needs pretrained weights", spec.pretrained, "imagenet, or a .safetensors file",
+            "Give weights, or choose the strategy auto.",
+        )  # fmt: skip
+    if before is not None:
+        return WARM
+    if spec.strategy == "warm_start":
+        raise a_problem(
+            "There is no model in production to start from", "warm_start", "auto, head or scratch",
+            f"Choose the strategy auto, or publish a {spec.arch} with this input contract first.",
+        )  # fmt: skip
+    return SCRATCH
+
+
+def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
+    """Last night's model, where training can go on from it: same network, same input, trained whole."""
+    if work.production is None:
+        return None
+    model = read_model(work.production)
+    same = model.network.arch == spec.arch and model.contract == spec.input
+    whole = model.strategy.name in {SCRATCH, WARM} or spec.strategy == "warm_start"
+    return model if same and whole else None
+
+
+def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
+    photos, folder = work.train(), work.stage("embed")
+    weights = torch.tensor([photo.weight for photo in photos])
+    examples = Examples(embed.read_features(folder), _targets(spec, photos), weights)
+    groups = [photo.volunteer for photo in photos]
+    network = Network(spec.arch, spec.input, len(spec.labels))
+    taps = [channels * grid * grid for channels, _, grid in network.shapes]
+    head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
+    network.backbone.load_state_dict(load_file(folder / "backbone.safetensors"))
+    network.set_head(head.weight, head.bias)
+    why = (
+        f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "
+        f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
+        f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
+    )
+    return Outcome(network, Strategy(HEAD, why), {"head": head.curve})
+
+
+def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:
+    from training.ml.train import TrainData, train_network  # brings Lightning, which a head alone does not need
+
+    photos, learned = _watched_last(work.train())
+    targets = _targets(spec, photos)
+    network = Network(spec.arch, spec.input, len(spec.labels))
+    if before is not None:
+        network.backbone.load_state_dict(before.network.backbone.state_dict())
+        carry_head_over(before, network, spec.slugs)
+    pixels, scratch = _decoded(spec, work, out, photos, progress)
+    try:
+        data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
+        report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Outcome(network, Strategy(WARM if before else SCRATCH, report.why), report.curves)
+
+
+def _watched_last(photos: list[ManifestPhoto]) -> tuple[list[ManifestPhoto], int]:
+    """The photos with those to watch training on at the end, and how many come before.
+
+    Whole volunteers are watched, and none where that would take too many photos or a label's last.
+    """
+    order = {label: number for number, label in enumerate(sorted({photo.label for photo in photos}))}
+    folds = split_by_group(
+        [photo.volunteer for photo in photos], torch.tensor([order[photo.label] for photo in photos]), count=WATCHED
+    )
+    watched = [fold == int(folds.max()) for fold in folds.tolist()]
+    learned = [photo for photo, is_watched in zip(photos, watched, strict=True) if not is_watched]
+    if sum(watched) > MOST_WATCHED * len(photos) or {photo.label for photo in learned} != set(order):
+        return photos, len(photos)
+    return learned + [photo for photo, is_watched in zip(photos, watched, strict=True) if is_watched], len(learned)
+
+
+def carry_head_over(before: SavedModel, network: Network, slugs: tuple[str, ...]) -> None:
+    """Copies the head's rows of labels the old model knows; a new label starts at the mean of the known ones."""
+    weight, bias = before.network.head_rows()
+    known = {slug: row for row, slug in enumerate(before.slugs)}
+    rows = [known.get(slug) for slug in slugs]
+    middle, level = weight.mean(0), bias.mean()
+    network.set_head(
+        torch.stack([middle if row is None else weight[row] for row in rows]),
+        torch.stack([level if row is None else bias[row] for row in rows]),
+    )
+
+
+def _decoded(
+    spec: RunSpec, work: Work, out: Path, photos: list[ManifestPhoto], progress: Progress
+) -> tuple[Tensor, Path]:
+    """The photos as uint8 (n, 3, size, size), in a mapped file beside the output: memory stays free for training."""
+    scratch = out / "decoded"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    size = spec.input.size
+    count = len(photos) * 3 * size * size
+    pixels = torch.from_file(str(scratch / "pixels"), shared=True, size=count, dtype=torch.uint8)
+    pixels = pixels.view(len(photos), size, size, 3).permute(0, 3, 1, 2)
+    done = 0
+    for part, batch in read_batches(work.photos, photos, spec.input):
+        pixels[done : done + len(part)] = batch
+        done += len(part)
+        progress.report(done, len(photos), "photos decoded")
+    return pixels, scratch
+
+
+def _targets(spec: RunSpec, photos: list[ManifestPhoto]) -> Tensor:
+    order = {slug: index for index, slug in enumerate(spec.slugs)}
+    return torch.tensor([order[photo.label] for photo in photos])

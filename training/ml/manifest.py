@@ -1,0 +1,155 @@
+"""The frozen list of photos a run learns from and is judged on. Standard library only."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
+
+SIDES = ("train", "golden")
+MIN_TRAIN_PHOTOS = 2  # of each label: one to learn from, one to be held out inside training
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SHOWN_FAULTS = 20  # a manifest of a million broken lines must not print a million problems
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPhoto:
+    """One photo of a snapshot. ``photo`` and ``volunteer`` are pseudonyms; ``sha256`` is of the normalised bytes."""
+
+    photo: str
+    sha256: str
+    label: str
+    volunteer: str
+    side: str  # "train" or "golden"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLabel:
+    """How many photos a label has on each side."""
+
+    slug: str
+    name: str
+    photos: int
+    train: int
+    golden: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``snapshot.json``: the counts people read, and the digest that names the manifest."""
+
+    labels: tuple[SnapshotLabel, ...]
+    photos: int
+    volunteers: int
+    train: int
+    golden: int
+    digest: str  # sha256 of manifest.jsonl
+    optimistic: bool = False  # the same photographer may be on both sides
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in ``snapshot.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Snapshot":
+        """Reads what ``to_json`` wrote."""
+        rest = {name: raw[name] for name in cls.__slots__ if name in raw and name != "labels"}
+        return cls(labels=tuple(SnapshotLabel(**label) for label in raw["labels"]), **rest)
+
+
+def write_manifest(path: Path, photos: Iterable[ManifestPhoto]) -> str:
+    """Writes one photo a line, sorted by photo; returns the file's sha256, which names the snapshot."""
+    lines = [json.dumps(asdict(photo), sort_keys=True) for photo in sorted(photos, key=lambda photo: photo.photo)]
+    data = "".join(line + "\n" for line in lines).encode()
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_manifest(path: Path) -> list[ManifestPhoto]:
+    """All photos of a manifest. Raises ``ProblemsFoundError``: missing, or the faulty lines by number."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise a_problem("The manifest is missing", path, "snapshot/manifest.jsonl", "Check --in.") from None
+    photos: list[ManifestPhoto] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            photos.append(_read_line(line, number))
+        except ProblemsFoundError as error:
+            problems += error.problems
+    problems += _repeated(photos)
+    if problems:
+        raise ProblemsFoundError(problems[:SHOWN_FAULTS])
+    return photos
+
+
+def check_enough(photos: list[ManifestPhoto], labels: Iterable[str]) -> None:
+    """Raises ``ProblemsFoundError`` unless every label can be taught and judged; says all that is missing at once."""
+    if not photos:
+        raise a_problem("The manifest is empty", 0, "at least 2 labels with photos", "Accept photos in review first.")
+    raise_all = list(_missing(photos, tuple(labels)))
+    if raise_all:
+        raise ProblemsFoundError(raise_all)
+
+
+def _missing(photos: list[ManifestPhoto], labels: tuple[str, ...]) -> Iterator[Problem]:
+    counts = {side: Counter(photo.label for photo in photos if photo.side == side) for side in SIDES}
+    present = {photo.label for photo in photos}
+    if len(present) == 1:
+        yield Problem(
+            "All photos have one label", ", ".join(sorted(present)), "at least 2 labels",
+            "Collect photos of another label: a model of one answer has nothing to tell apart.",
+        )  # fmt: skip
+    for label in sorted(present - set(labels)):
+        yield Problem(
+            "A photo's label is not in the spec", label, ", ".join(labels), "Add the label, or leave its photos out."
+        )
+    for label in labels:
+        found = counts["train"][label]
+        if found < MIN_TRAIN_PHOTOS:
+            yield Problem(
+                f"Label {label} has too few photos to learn from", str(found), f"at least {MIN_TRAIN_PHOTOS}",
+                f"Collect and accept more photos of {label}, or take the label out of this run.",
+            )  # fmt: skip
+        if not counts["golden"][label]:
+            yield Problem(
+                f"Label {label} has no golden photo to be judged on", "0", "at least 1",
+                f"Accept photos of {label} by a volunteer on the golden side.",
+            )  # fmt: skip
+
+
+def _read_line(line: str, number: int) -> ManifestPhoto:
+    try:
+        raw = json.loads(line)
+    except ValueError:
+        raw = line
+    check = Checker(raw, name=f"manifest line {number}", fields=ManifestPhoto.__slots__)
+    photo = ManifestPhoto(
+        photo=check.text("photo"),
+        sha256=check.text("sha256"),
+        label=check.text("label"),
+        volunteer=check.text("volunteer"),
+        side=check.text("side", choices=SIDES),
+        weight=check.number("weight", 1.0, low=0.0, high=1e6),
+    )
+    if not SHA256.fullmatch(photo.sha256):
+        check.refuse("sha256", photo.sha256, "64 hexadecimal digits, lower case")
+    check.finish()
+    return photo
+
+
+def _repeated(photos: list[ManifestPhoto]) -> list[Problem]:
+    counts = Counter(photo.photo for photo in photos)
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    return [
+        Problem("A photo is listed twice in the manifest", name, "each photo once", "Remove one line.")
+        for name in twice
+    ]

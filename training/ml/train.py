@@ -1,0 +1,266 @@
+"""Trains a whole network, from random weights or on from last night's, within a time budget. Lightning runs the loop.
+
+What keeps it short on two cores: batch norms for the time of training (scratch.py), Muon (optimiser.py), easy photos
+first, augmentation on whole batches, channels last, bfloat16 where it is measured to be faster, and a one-cycle
+schedule that follows the clock (pace.py), so that a slow machine anneals as well as a fast one.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.ml import torchvision_door
+from training.ml.augment import CaptureProfile, augment
+from training.ml.contract import Progress, RunSpec
+from training.ml.networks import Network
+from training.ml.optimiser import Muon
+from training.ml.pace import Pace
+from training.ml.scratch import scaffolded
+
+torchvision_door.models()  # Lightning's metrics import torchvision, which may need help to load
+import pytorch_lightning as lightning  # noqa: E402 -- after the line above
+
+BATCH = 32
+RATE, WARM_RATE = 2e-3, 1e-3  # at the top of the cycle, from random weights and from learned ones
+SMOOTHING = 0.05  # of labels
+RISE = 0.10  # share of the training in which the rate rises; then it falls along a cosine
+CALM = 0.15  # share of the capture profile that the first photos are changed by; easy ones break the ice
+CALM_UNTIL = 0.35  # share of the training after which they are changed by all of it
+CLIP = 2.0  # the norm of a step's gradients at most
+AVERAGED = 0.04  # the weights kept are a running mean over this share of the training
+LEAST_EPOCHS, MOST_EPOCHS = 4, 250  # each photo is seen at least and at most so often
+SAMPLE = 256  # photos that set the norms of a warm start
+WAYS = (torch.float32, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainData:
+    """Decoded photos: uint8 (n, 3, size, size) and their labels' indices (n); to learn from, and to watch on if any."""
+
+    photos: Tensor
+    targets: Tensor
+    watched_photos: Tensor
+    watched_targets: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """How it went, for people (``why``) and for the run's page (``curves``)."""
+
+    why: str
+    curves: dict[str, Any]
+
+
+def train_network(
+    network: Network, *, data: TrainData, spec: RunSpec, progress: Progress, warm: bool = False
+) -> TrainReport:
+    """Trains ``network`` in place and leaves it in evaluation mode, float32, with the names of its state unchanged.
+
+    ``warm`` goes on from what the network has learned. Takes about ``spec.fit_budget_s`` wall seconds. The same seed
+    on the same machine gives the same order of photos and changes; the number of steps follows the machine's speed.
+    Raises ``ProblemsFoundError`` for an unusable ``spec.capture_profile``.
+    """
+    started = time.monotonic()
+    profile = CaptureProfile.from_json(spec.capture_profile)
+    torch.manual_seed(spec.seed)
+    torch.set_num_threads(spec.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    sample = data.photos[_spread(len(data.photos), SAMPLE)].to(device).float() if warm else None
+    with scaffolded(network, sample):
+        lesson = Lesson(network, data, profile, spec, progress, rate=WARM_RATE if warm else RATE, device=device)
+        lesson.pace.budget_s -= time.monotonic() - started
+        _trainer(device).fit(lesson, DataLoader(_Draws(len(data.photos), spec.seed), batch_size=None))
+        lesson.keep_average()
+    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return _report(network, lesson, data, warm=warm)
+
+
+class Lesson(lightning.LightningModule):
+    """One training: the loss, the schedule, the running mean of the weights, and what is said about it."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: TrainData,
+        profile: CaptureProfile,
+        spec: RunSpec,
+        progress: Progress,
+        *,
+        rate: float,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.network, self._profile, self._progress, self._rate = network, profile, progress, rate
+        self._photos, self._targets = data.photos.to(device), data.targets.to(device)
+        self._weights = _label_weights(data.targets, len(spec.labels)).to(device)
+        self._dice = torch.Generator(device).manual_seed(spec.seed)
+        self.way = _faster_way(network, data.photos[:BATCH].to(device))
+        self._average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        epoch = max(1, len(data.photos) // BATCH)
+        self.pace = Pace(spec.fit_budget_s, least=LEAST_EPOCHS * epoch, most=MOST_EPOCHS * epoch)
+        self.curve: list[dict[str, float]] = []
+        self._loss = 0.0
+
+    def training_step(self, chosen: Tensor, _index: int) -> Tensor:
+        """The loss of the photos with the indices ``chosen`` (n), each changed as the camera might have."""
+        with torch.no_grad():
+            wildness = min(1.0, CALM + (1 - CALM) * self.pace.done / CALM_UNTIL)
+            photos = augment(self._photos[chosen], self._profile.scaled(wildness), self._dice)
+        loss = _loss(self.network, photos, self._targets[chosen], self._weights, self.way)
+        self._loss += (float(loss.detach()) - self._loss) / min(self.pace.steps + 1, 30)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Muon inside the backbone, AdamW elsewhere."""
+        return Muon(self.network, self.network.backbone, self._rate)
+
+    def on_train_batch_start(self, _batch: Tensor, _index: int) -> None:
+        """Sets this step's rate."""
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self._rate * _cycle(self.pace.done)
+
+    def on_train_batch_end(self, _outputs: object, _batch: Tensor, _index: int) -> None:
+        """Counts the step, averages the weights, tells how far it is, and ends in time."""
+        self.pace.tick()
+        window = max(2.0, AVERAGED * (self.pace.total or self.pace.steps))
+        _follow(self._average, self.network.state_dict(), 1 / min(window, 1 + self.pace.steps / 10))
+        total = self.pace.total or self.pace.least
+        left = (self.pace.total - self.pace.steps) * self.pace.step_s if self.pace.total else None
+        self._progress.report(min(self.pace.steps, total), total, "steps of training", eta_s=left)
+        if self.pace.total and self.pace.steps % max(1, self.pace.total // 40) == 0:
+            self.curve.append(
+                {"step": self.pace.steps, "loss": round(self._loss, 4), "seconds": round(self.pace.elapsed_s, 1)}
+            )
+        self.trainer.should_stop = self.pace.is_over
+
+    def keep_average(self) -> None:
+        """Puts the running mean in the place of the last step's weights."""
+        self.network.load_state_dict(self._average)
+
+
+class _Draws(IterableDataset[Tensor]):
+    """Indices of photos, batch after batch without end; every photo once before any comes again."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count, self._seed = count, seed
+
+    def __iter__(self) -> Iterator[Tensor]:
+        dice = torch.Generator().manual_seed(self._seed)
+        waiting = torch.empty(0, dtype=torch.long)
+        while True:
+            while len(waiting) < BATCH:
+                waiting = torch.cat([waiting, torch.randperm(self._count, generator=dice)])
+            yield waiting[:BATCH]
+            waiting = waiting[BATCH:]
+
+
+def _trainer(device: torch.device) -> lightning.Trainer:
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # advice about loaders and loggers we do without
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    return lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        max_epochs=-1,
+        gradient_clip_val=CLIP,
+        logger=False,
+        enable_checkpointing=False,  # a night that is killed fits anew: minutes, and the stage before is kept
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _loss(network: nn.Module, photos: Tensor, targets: Tensor, weights: Tensor, way: torch.dtype) -> Tensor:
+    photos = photos.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(photos.device.type, torch.bfloat16, enabled=way == torch.bfloat16):
+        logits = network(photos)
+    return functional.cross_entropy(logits.float(), targets, weights, label_smoothing=SMOOTHING)
+
+
+def _faster_way(network: nn.Module, photos: Tensor) -> torch.dtype:
+    """float32 or bfloat16, whichever takes less time there and back on this machine."""
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    network.train()
+    photos = photos.float().contiguous(memory_format=torch.channels_last)
+    seconds = {}
+    for way in WAYS:
+        for _ in range(3):  # the first is slow
+            begun = time.perf_counter()
+            with torch.autocast(photos.device.type, torch.bfloat16, enabled=way == torch.bfloat16):
+                network(photos).float().square().mean().backward()
+            seconds[way] = time.perf_counter() - begun
+    network.zero_grad(set_to_none=True)
+    network.load_state_dict(state)  # the norms have counted what they saw
+    return min(WAYS, key=seconds.__getitem__)
+
+
+def _cycle(done: float) -> float:
+    """Share of the top rate when ``done`` of the training is over."""
+    return done / RISE if done < RISE else 0.5 * (1 + cos(pi * (done - RISE) / (1 - RISE)))
+
+
+def _label_weights(targets: Tensor, count: int) -> Tensor:
+    """Rare labels weigh more, by the square root: photos of them are few, and not all equally telling."""
+    share = torch.bincount(targets, minlength=count).clamp(min=1) / max(1, len(targets))
+    weights = share.rsqrt()
+    return weights / weights.mean()
+
+
+def _follow(average: dict[str, Tensor], now: dict[str, Tensor], step: float) -> None:
+    floating = [name for name, value in now.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [average[name] for name in floating], [now[name].detach() for name in floating], min(1.0, step)
+    )
+    for name in now.keys() - set(floating):
+        average[name].copy_(now[name])
+
+
+def _spread(count: int, wanted: int) -> Tensor:
+    """``wanted`` indices evenly over ``count``."""
+    return torch.linspace(0, count - 1, min(count, wanted)).long()
+
+
+def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) -> TrainReport:
+    pace, photos = lesson.pace, len(data.photos)
+    seen = pace.steps * BATCH
+    curves: dict[str, Any] = {
+        "training": lesson.curve,
+        "steps": pace.steps,
+        "epochs": round(seen / max(1, photos), 1),
+        "photos_per_second": round(seen / max(pace.elapsed_s, 1e-9), 1),
+        "arithmetic": str(lesson.way).removeprefix("torch."),
+        "planned_anew": pace.replanned,
+    }
+    watched = ""
+    if len(data.watched_photos):
+        curves["watched_accuracy"] = share = _accuracy(network, data)
+        watched = (
+            f" Of {len(data.watched_photos):,} photos by volunteers it did not learn from it names {100 * share:.1f}%."
+        )
+    start = (
+        "It went on from the model in production"
+        if warm
+        else "There were no pretrained weights, so it learned from random ones"
+    )
+    why = f"{start}: {photos:,} photos, each seen {curves['epochs']:g} times in {pace.elapsed_s:.0f} s.{watched}"
+    return TrainReport(why, curves)
+
+
+def _accuracy(network: Network, data: TrainData) -> float:
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(data.watched_photos), BATCH):
+            logits = network(
+                data.watched_photos[start : start + BATCH].float().contiguous(memory_format=torch.channels_last)
+            )
+            right += int((logits.argmax(1) == data.watched_targets[start : start + BATCH]).sum())
+    return round(right / len(data.watched_photos), 4)
