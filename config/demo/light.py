@@ -76,7 +76,8 @@ def _overcast(along: Floats, _across: Floats, strength: float, _random: np.rando
 def _own_shadow(along: Floats, across: Floats, strength: float, random: np.random.Generator) -> Floats:
     """The shadow of the phone and the arm that holds it."""
     edge: Floats = along - random.uniform(-0.5, 0.5) + 0.4 * np.abs(across - random.uniform(-0.6, 0.6))
-    return 1.1 - 0.72 * strength / (1 + np.exp(-edge * random.uniform(6, 30)))
+    shade: Floats = 1 / (1 + np.exp(-edge * random.uniform(6, 30)))
+    return 1.1 - 0.72 * strength * shade
 
 
 def _slats(along: Floats, across: Floats, strength: float, random: np.random.Generator) -> Floats:

@@ -15,7 +15,7 @@ from modelhub.domain import signing
 
 REVIEWER = "demo@example.org"
 SLUG = "demo"
-INPUT_SIZE = 144  # pixels
+INPUT_SIZE = 128  # pixels
 MIN_GOLDEN = 15  # photos a label
 MARGIN = 0.05  # wide, because so few golden photos cannot tell two good models apart more finely
 

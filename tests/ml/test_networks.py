@@ -1,6 +1,5 @@
 """The networks: every one builds, takes 0-255, and becomes every file; the head is one linear layer."""
 
-import io
 import json
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from tests.ml import making
-from training.ml import contract, torchvision_door
+from training.ml import contract
 from training.ml.embed import HEAD
 from training.ml.networks import Network, build_backbone, ready_to_export
 from training.ml.saved import read_model, write_model

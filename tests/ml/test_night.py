@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_every_line_of_stdout_is_an_event_and_each_stage_ends_with_its_result(ni
     results = [event["stage"] for event in events if event["event"] == "result"]
     assert results == list(contract.STAGES)
     assert events[-1]["event"] == "result"
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in pairwise(events):
         assert before["stage"] == after["stage"] or before["event"] == "result"
 
 

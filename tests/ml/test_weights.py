@@ -1,4 +1,4 @@
-"""Start weights from outside: read only if whole and of the right network, and a lost network connection is no fault."""
+"""Start weights from outside: read only if whole and of the right network; having no connection is no fault."""
 
 import io
 import socket
@@ -35,11 +35,9 @@ def spec_with(pretrained: str) -> contract.RunSpec:
     return contract.RunSpec.from_json(making.make_spec(pretrained=pretrained))
 
 
-@pytest.mark.usefixtures("weights")
-def test_weights_of_the_right_network_are_read_without_its_1000_class_end(request: pytest.FixtureRequest) -> None:
-    path = request.getfixturevalue("weights")
-    found = weights.read_backbone(path, "squeezenet1_0")
-    whole = load_file(path)
+def test_weights_of_the_right_network_are_read_without_its_1000_class_end(tmp_path: Path) -> None:
+    path = making.make_weights(tmp_path / "whole.safetensors")
+    found, whole = weights.read_backbone(path, "squeezenet1_0"), load_file(path)
     assert found.keys() == {name.removeprefix("features.") for name in whole if name.startswith("features.")}
     assert torch.equal(found["0.weight"], whole["features.0.weight"])
 
@@ -90,9 +88,9 @@ def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
 
 
 def test_start_from_scratch_is_told_as_a_notice() -> None:
-    progress = said()
-    assert weights.load_pretrained(spec_with("scratch"), progress) is None
-    assert "from scratch, as asked" in str(progress.out and getattr(progress.out, "getvalue")())  # noqa: B009
+    out = io.StringIO()
+    assert weights.load_pretrained(spec_with("scratch"), contract.Progress("embed", out=out)) is None
+    assert "from scratch, as asked" in out.getvalue()
 
 
 def test_weights_of_a_file_are_known_by_its_name_and_digest(tmp_path: Path) -> None:
@@ -103,7 +101,7 @@ def test_weights_of_a_file_are_known_by_its_name_and_digest(tmp_path: Path) -> N
 
 
 def test_download_from_a_silent_server_is_given_up_in_time(silent: str) -> None:
-    with pytest.raises(weights.DownloadFailedError, match="no answer for 0 s|timed out"):
+    with pytest.raises(weights.DownloadFailedError, match=r"no answer for 0 s|timed out"):
         weights.download(silent, said(), silence_s=0.3)
 
 

@@ -89,10 +89,11 @@ def project(committed: None, weights: Path, tmp_path: Path) -> Project:
 
 
 def find_child(stage: str) -> psutil.Process | None:
-    """The process of a stage, once it has become the stage's command."""
+    """Our process of a stage, once it has become the stage's command; others may train on this machine too."""
     for process in psutil.process_iter():
         try:
-            if process.cmdline()[1:4] == ["-m", "training.ml", stage]:
+            command = process.cmdline()
+            if command[1:4] == ["-m", "training.ml", stage] and str(settings.DAYBREAK_HOME) in " ".join(command):
                 return process
         except psutil.Error:
             continue

@@ -2,7 +2,7 @@
 
 Muon steps along the gradient with all its singular values made alike, so that rare directions are learned as fast as
 common ones (K. Jordan and others, 2024). Measured on rendered notes, SqueezeNet 1.1 from random weights, 128 px,
-600 steps of 32 photos: 91% of unseen photos, where AdamW alone had 38%.
+600 steps of 32 photos: 97% of unseen photos, where AdamW alone had 84%.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ COLOURS = 3
 MOMENTUM = 0.9
 BETAS = (0.9, 0.99)
 EPS = 1e-8
-LONGER = 5.0  # Muon's step for a rate of one: its steps are orthogonal, so longer ones are sound
+LONGER = 12.0  # Muon's step for a rate of one: its steps are orthogonal, so longer ones are sound
 DECAY = 0.05  # of AdamW's matrices, for a rate of one; norms and biases do not decay
 MUON_DECAY = 0.5
 # Newton-Schulz: a quintic that takes singular values from 0..1 near to 1; bfloat16 is exact enough for a direction.

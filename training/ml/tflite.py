@@ -28,12 +28,16 @@ class Runner:
 
 
 def complete(path: Path, *, metadata: str) -> None:
-    """Names the output and adds our metadata to a file the converter wrote."""
+    """Names what comes in and out, adds our metadata, and drops the names between: up to 7% of the file."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model(str(path))
-    model.signatureDefs[0].outputs[0].name = OUTPUT.encode()
+    signature, tensors = model.signatureDefs[0], model.subgraphs[0].tensors
+    for number, tensor in enumerate(tensors):
+        tensor.name = f"t{number}".encode()
+    tensors[signature.inputs[0].tensorIndex].name = signature.inputs[0].name
+    tensors[signature.outputs[0].tensorIndex].name = signature.outputs[0].name = OUTPUT.encode()
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(metadata.encode(), np.uint8)
     entry.name, entry.buffer = METADATA_NAME.encode(), len(model.buffers)
