@@ -31,7 +31,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(PHOTOS):
             table = random.integers(120, 200) + random.normal(0, 8, (240, 320, 3))
             photo = Image.fromarray(table.clip(0, 255).astype(np.uint8))
-            x, y, r = random.integers(130, 190), random.integers(100, 140), random.integers(80, 105)
+            x, y, r = (int(random.integers(low, high)) for low, high in ((130, 190), (100, 140), (80, 105)))
             shade = tuple(int(c * random.uniform(0.8, 1.15)) for c in colour)
             ImageDraw.Draw(photo).ellipse((x - r, y - r, x + r, y + r), fill=shade)
             photo.save(folder / label / f"{number:03d}.jpg", quality=90)
