@@ -4,6 +4,7 @@ import base64
 import hashlib
 import multiprocessing
 import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ import httpx
 from config.demo.bars import Step
 from config.demo.baseline import Histogram, colour_histogram
 from config.demo.pictures import Shot
+from foundation.processes import follow
 
 SENDERS = 4  # uploads at a time
 WAITING = 24  # photos taken but not sent yet, at most: bounds memory
@@ -48,8 +50,15 @@ class Taken:
 def studio() -> Iterator[ProcessPoolExecutor]:
     """Processes that draw or read photos, one a core; fresh ones, since a copy of a threaded process may hang."""
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(max_workers=min(8, os.cpu_count() or 1), mp_context=context) as pool:
+    count = min(8, os.cpu_count() or 1)
+    with ProcessPoolExecutor(max_workers=count, mp_context=context, initializer=_open_studio) as pool:
         yield pool
+
+
+def _open_studio() -> None:
+    """Ctrl-C is for the demo, which closes the studio; and nobody draws on after a demo that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow(os.getppid())
 
 
 def take(shot: Shot) -> Taken:

@@ -1,8 +1,12 @@
 """Builds the wall before anything is imported, and runs one small night for everybody to look at."""
 
+import os
+
 from tests.ml import wall
 
 wall.build()
+# Tiny tensors gain nothing from threads, and threads that wait for each other burn the machine others are using.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402

@@ -49,7 +49,7 @@ def make_spec(**changes: Any) -> dict[str, Any]:
     """The JSON of a small, usable spec, with some members changed."""
     labels = [{"slug": slug, "name": slug.title()} for slug in LABELS]
     spec = {"spec": 1, "project": "shapes", "seed": 7, "labels": labels, "arch": "squeezenet1_0", "strategy": "auto"}
-    rest = {"pretrained": "scratch", "input": {"size": SIZE}, "capture_profile": {}, "fit_budget_s": 1, "threads": 2}
+    rest = {"pretrained": "scratch", "input": {"size": SIZE}, "capture_profile": {}, "fit_budget_s": 1, "threads": 1}
     return {**spec, **rest, **changes}
 
 

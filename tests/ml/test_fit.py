@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from tests.ml import making
-from tests.ml.conftest import Night
 from training.ml import contract
 from training.ml.fit import carry_head_over
 from training.ml.head import Examples, fit_head, split_by_group
@@ -102,7 +101,7 @@ def test_fit_without_pretrained_weights_learns_from_scratch_and_next_night_from_
     assert making.run_stage("fit", work)["strategy"]["name"] == "warm start"
 
 
-def test_fit_of_a_head_without_features_says_what_to_do(night: Night, tmp_path: Path) -> None:
+def test_fit_of_a_head_without_features_says_what_to_do(tmp_path: Path) -> None:
     work = making.make_work(tmp_path, strategy="head")
     assert making.run_stage("embed", work)["note"] == "There are no pretrained weights to make features with."
     problem = problem_of(work)
