@@ -1,6 +1,5 @@
-"""``python -m config.demo``: wrong calls are answered before anything starts; a small demo runs to its end."""
+"""``python -m config.demo``: wrong calls are answered before anything starts."""
 
-import json
 import os
 import shutil
 import socket
@@ -91,20 +90,3 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_small_demo_runs_from_the_first_photo_to_the_third_night(tmp_path: Path) -> None:
-    """Too few people and too short a training for a good model; everything else is real."""
-    report = tmp_path / "demo.json"
-    call_options = ("--no-serve", "--volunteers", "10", "--fit-seconds", "15", "--json", str(report))
-    done = call(tmp_path / "home", *call_options, timeout_s=880)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    figures = json.loads(report.read_text("utf-8"))
-    assert len(figures["nights"]) == 3
-    first, second, _ = figures["nights"]
-    assert second["snapshot"]["labels"] == first["snapshot"]["labels"] + 1
-    assert all(night["gate"]["why"] for night in figures["nights"])
-    assert figures["client"]["colour_histogram_accuracy"] < 0.5
-    assert "Nights" in done.stdout
