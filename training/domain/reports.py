@@ -20,7 +20,7 @@ def summary(run: Run) -> dict[str, Any]:
         "strategy": _strategy(done.get(StageName.FIT)),
         "candidate": _candidate(run, done.get(StageName.EVALUATE)),
         "artifacts": _artifacts(done.get(StageName.VERIFY)),
-        "gate": {"decision": run.decision or None, "why": run.why},
+        "gate": {"decision": run.decision or None, "why": headline(run) if run.state == RunState.KEPT else run.why},
         "release": run.release or None,
         "seconds": {name: round(stage.seconds, 2) for name, stage in done.items()},
         "cpu_seconds": round(sum(stage.cpu_seconds for stage in done.values()), 2),
