@@ -31,7 +31,7 @@ EPILOG = """Without --photos a renderer draws a made-up currency as volunteers w
 your own photos are used, one folder a label. Training starts from random weights unless --pretrained says otherwise,
 so that a demo needs no network. Exit status: 0 done, 1 something broke, 2 wrong call, 130 Ctrl-C."""
 VOLUNTEERS, PHOTOS_EACH = 40, 20
-FIT_SECONDS = 80  # wall; the rest of a night takes about as long on two cores
+FIT_SECONDS = 120  # wall; the rest of a night takes about as long on two cores
 FEWEST_VOLUNTEERS, MOST_VOLUNTEERS = 10, 400
 FREE_MB = 1500  # database, photos, nights' folders and releases, with some to spare
 

@@ -16,7 +16,7 @@ LOOK_EVERY_S = 0.3
 STUCK_S = 180.0  # without a single photo normalised, something is broken
 
 
-class StuckError(Exception):
+class StuckError(RuntimeError):
     """The workers do not normalise photos any more."""
 
 

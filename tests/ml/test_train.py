@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.ml import train
+from training.ml import train, ways
 from training.ml.augment import CaptureProfile, augment
 from training.ml.contract import InputContract, Label, ProblemsFoundError, Progress, RunSpec
 from training.ml.networks import Network
@@ -86,11 +86,20 @@ def test_the_network_keeps_its_shape_and_ends_ready_to_use(
 def test_same_seed_same_weights(data: train.TrainData, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = make_spec()
     networks = [make_network(spec) for _ in range(2)]
-    monkeypatch.setattr(train, "_faster_way", lambda *_: torch.float32)
+    monkeypatch.setattr(ways, "fastest", lambda *_: ways.Way(torch.float32, 1))
     for network in networks:
         fit(network, data, spec, 4, monkeypatch)
     one, other = (network.state_dict() for network in networks)
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_way_of_calculating_is_measured_and_leaves_no_trace(data: train.TrainData) -> None:
+    network = make_network(make_spec())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    way = ways.fastest(network, data.photos[:8], torch.ones(len(make_spec().labels)), 1)
+    assert way in {ways.Way(torch.float32, 1), ways.Way(torch.bfloat16, 1)}
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_a_warm_start_begins_where_the_old_model_stopped(data: train.TrainData) -> None:

@@ -97,9 +97,8 @@ def _settle(spec: RunSpec) -> None:
     """Threads and seeds, before anything loads a library that reads them."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(spec.threads)
-    # Threads that spin while they wait slowed a stage 40 times on two cores shared with other work, and gain
-    # next to nothing on an idle machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # As in __main__, for callers that come in by run_stage.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import torch
 
     torch.set_num_threads(spec.threads)

@@ -10,15 +10,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, inf, pi
+from math import cos, pi
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.ml import torchvision_door
+from training.ml import torchvision_door, ways
 from training.ml.augment import CaptureProfile, augment
 from training.ml.contract import Progress, RunSpec
 from training.ml.networks import Network
@@ -31,7 +30,6 @@ import pytorch_lightning as lightning  # noqa: E402 -- after the line above
 
 BATCH = 32
 RATE, WARM_RATE = 2e-3, 1e-3  # at the top of the cycle, from random weights and from learned ones
-SMOOTHING = 0.05  # of labels
 RISE = 0.10  # share of the training in which the rate rises; then it falls along a cosine
 CALM = 0.15  # share of the capture profile that the first photos are changed by; easy ones break the ice
 CALM_UNTIL = 0.35  # share of the training after which they are changed by all of it
@@ -39,7 +37,7 @@ CLIP = 2.0  # the norm of a step's gradients at most
 AVERAGED = 0.04  # the weights kept are a running mean over this share of the training
 LEAST_EPOCHS, MOST_EPOCHS = 4, 250  # each photo is seen at least and at most so often
 SAMPLE = 256  # photos that set the norms of a warm start
-WAYS = (torch.float32, torch.bfloat16)
+SETTLED = 60  # steps in which the way of calculating, once chosen, is not looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ def train_network(
         lesson.pace.budget_s -= time.monotonic() - started
         _trainer(device).fit(lesson, DataLoader(_Draws(len(data.photos), spec.seed), batch_size=None))
         lesson.keep_average()
+    torch.set_num_threads(spec.threads)
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return _report(network, lesson, data, warm=warm)
 
@@ -104,10 +103,11 @@ class Lesson(lightning.LightningModule):
         self._photos, self._targets = data.photos.to(device), data.targets.to(device)
         self._weights = _label_weights(data.targets, len(spec.labels)).to(device)
         self._dice = torch.Generator(device).manual_seed(spec.seed)
-        self.way = _faster_way(network, data.photos[:BATCH].to(device))
         self._average = {name: value.detach().clone() for name, value in network.state_dict().items()}
         epoch = max(1, len(data.photos) // BATCH)
         self.pace = Pace(spec.fit_budget_s, least=LEAST_EPOCHS * epoch, most=MOST_EPOCHS * epoch)
+        self._threads = spec.threads
+        self._choose_way()
         self.curve: list[dict[str, float]] = []
         self._loss = 0.0
 
@@ -116,7 +116,7 @@ class Lesson(lightning.LightningModule):
         with torch.no_grad():
             wildness = min(1.0, CALM + (1 - CALM) * self.pace.done / CALM_UNTIL)
             photos = augment(self._photos[chosen], self._profile.scaled(wildness), self._dice)
-        loss = _loss(self.network, photos, self._targets[chosen], self._weights, self.way)
+        loss = ways.loss(self.network, photos, self._targets[chosen], self._weights, self.way)
         self._loss += (float(loss.detach()) - self._loss) / min(self.pace.steps + 1, 30)
         return loss
 
@@ -142,6 +142,14 @@ class Lesson(lightning.LightningModule):
                 {"step": self.pace.steps, "loss": round(self._loss, 4), "seconds": round(self.pace.elapsed_s, 1)}
             )
         self.trainer.should_stop = self.pace.is_over
+        if self.pace.replanned > self._plans and self.pace.steps >= self._chosen_at + SETTLED:
+            self._choose_way()
+
+    def _choose_way(self) -> None:
+        """Anew where the machine's speed has changed: others may have come to want its cores, or have gone."""
+        self.way = ways.fastest(self.network, self._photos[:BATCH], self._weights, self._threads)
+        self._chosen_at, self._plans = self.pace.steps, self.pace.replanned
+        torch.set_num_threads(self.way.threads)
 
     def keep_average(self) -> None:
         """Puts the running mean in the place of the last step's weights."""
@@ -179,30 +187,6 @@ def _trainer(device: torch.device) -> lightning.Trainer:
     )
 
 
-def _loss(network: nn.Module, photos: Tensor, targets: Tensor, weights: Tensor, way: torch.dtype) -> Tensor:
-    photos = photos.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(photos.device.type, torch.bfloat16, enabled=way == torch.bfloat16):
-        logits = network(photos)
-    return functional.cross_entropy(logits.float(), targets, weights, label_smoothing=SMOOTHING)
-
-
-def _faster_way(network: nn.Module, photos: Tensor) -> torch.dtype:
-    """float32 or bfloat16, whichever takes less time there and back on this machine."""
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    network.train()
-    photos = photos.float().contiguous(memory_format=torch.channels_last)
-    seconds: dict[torch.dtype, float] = {}
-    for way in WAYS:
-        for _ in range(4):  # the first is slow
-            begun = time.perf_counter()
-            with torch.autocast(photos.device.type, torch.bfloat16, enabled=way == torch.bfloat16):
-                network(photos).float().square().mean().backward()
-            seconds[way] = min(seconds.get(way, inf), time.perf_counter() - begun)
-    network.zero_grad(set_to_none=True)
-    network.load_state_dict(state)  # the norms have counted what they saw
-    return min(WAYS, key=seconds.__getitem__)
-
-
 def _cycle(done: float) -> float:
     """Share of the top rate when ``done`` of the training is over."""
     return done / RISE if done < RISE else 0.5 * (1 + cos(pi * (done - RISE) / (1 - RISE)))
@@ -237,7 +221,8 @@ def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) ->
         "steps": pace.steps,
         "epochs": round(seen / max(1, photos), 1),
         "photos_per_second": round(seen / max(pace.elapsed_s, 1e-9), 1),
-        "arithmetic": str(lesson.way).removeprefix("torch."),
+        "arithmetic": str(lesson.way.arithmetic).removeprefix("torch."),
+        "threads": lesson.way.threads,
         "planned_anew": pace.replanned,
     }
     watched = ""
