@@ -18,7 +18,7 @@ from tests.training import nights_kit
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = {"apple": (200, 40, 40), "leaf": (40, 160, 60), "plum": (50, 50, 210)}
-PHOTOS = 60  # a label
+PHOTOS = 120  # a label
 FILES = {("coreml", "fp16"), ("coreml", "int8"), ("litert", "fp32"), ("litert", "int8"), ("onnx", "fp32")}
 
 
@@ -65,9 +65,7 @@ def told(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 def test_loop_publishes_a_model_and_keeps_it_when_nothing_is_new(told: dict[str, Any]) -> None:
     first, second, third = told["nights"]
     decisions = [night["gate"]["decision"] for night in told["nights"]]
-    # Volunteers' ids, and so the split, differ from run to run; with this few golden photos the gate may rightly want
-    # more certainty before it lets the second night out.
-    assert (decisions[0], decisions[2]) == ("publish", "keep"), [night["gate"]["why"] for night in told["nights"]]
+    assert decisions == ["publish", "publish", "keep"], [night["gate"]["why"] for night in told["nights"]]
     assert first["release"]
     assert first["release"] != second["release"]
     assert [night["snapshot"]["labels"] for night in told["nights"]] == [2, 3, 3]
@@ -87,4 +85,4 @@ def test_loop_offers_every_runtime_with_measured_files(told: dict[str, Any]) -> 
 @pytest.mark.slow
 def test_loop_phone_names_photos_no_night_has_seen(told: dict[str, Any]) -> None:
     assert len(told["client"]["answers"]) >= 20
-    assert told["client"]["accuracy"] > 0.5  # a third of the photos show the label taught on the second night
+    assert told["client"]["accuracy"] > 0.8

@@ -49,7 +49,7 @@ def load_pretrained(spec: RunSpec, progress: Progress) -> Pretrained | None:
     Raises ``ProblemsFoundError`` for a file that is missing, corrupted, or of another network.
     """
     if spec.pretrained == "scratch":
-        progress.notice("Starting from scratch, as asked: no pretrained weights are used.")
+        progress.notice("No pretrained weights are used, as asked.")
         return None
     if spec.pretrained != "imagenet":
         path = Path(spec.pretrained)
