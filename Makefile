@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m foundation.services run --
 ARGS ?=
+# Tests in as many processes as there are cores; a file's tests stay together, as they share what is dear to make.
+PARALLEL ?= -n logical --maxprocesses 4
+ML_TESTS := -c tests/ml/pytest.ini tests/ml $(PARALLEL) --dist loadgroup
+TESTS := $(PARALLEL) --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev manage test test-bare check fmt bench lock schema pictures
 
@@ -30,16 +34,16 @@ manage: ready  ## manage.py with the embedded services up, e.g. make manage ARGS
 
 test: ready  ## every check and every test; what continuous integration runs
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -c tests/ml/pytest.ini tests/ml $(ARGS)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(ML_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 test-bare: ready  ## tests/ml in a fresh environment that has no Django, Celery, Redis or boto3
 	@$(PYTHON) -m config.install --venv .daybreak/bare-venv --lock ml.txt
-	@.daybreak/bare-venv/bin/python -m pytest -c tests/ml/pytest.ini tests/ml $(ARGS)
+	@.daybreak/bare-venv/bin/python -m pytest $(ML_TESTS) $(ARGS)
 
 check: ready lint  ## lint, types, import rules, fast tests: the inner loop
-	@$(BIN)/python -m pytest -c tests/ml/pytest.ini tests/ml -m 'not slow' -q
-	@$(BIN)/python -m pytest -m 'not slow and not browser' -q $(ARGS)
+	@$(BIN)/python -m pytest $(ML_TESTS) -m 'not slow' -q
+	@$(BIN)/python -m pytest $(TESTS) -m 'not slow and not browser' -q $(ARGS)
 
 .PHONY: lint
 lint: ready

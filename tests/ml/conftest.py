@@ -6,7 +6,7 @@ from tests.ml import wall
 
 wall.build()
 # Tiny tensors gain nothing from threads, and threads that wait for each other burn the machine others are using.
-os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+os.environ |= {"OMP_NUM_THREADS": "1"}
 
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -65,3 +65,11 @@ def night(tmp_path_factory: pytest.TempPathFactory, weights: Path, walled: Path)
     ran = making.run_command("all", "--spec", work / "spec.json", "--in", work, walled=walled)
     assert ran.status == 0, ran.stderr
     return Night(work, ran)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who looks at the small night is slow, and looks at one and the same where processes share the tests."""
+    for item in items:
+        if "night" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("night"))

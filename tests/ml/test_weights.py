@@ -90,7 +90,7 @@ def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
 def test_start_from_scratch_is_told_as_a_notice() -> None:
     out = io.StringIO()
     assert weights.load_pretrained(spec_with("scratch"), contract.Progress("embed", out=out)) is None
-    assert "from scratch, as asked" in out.getvalue()
+    assert "No pretrained weights are used, as asked." in out.getvalue()
 
 
 def test_weights_of_a_file_are_known_by_its_name_and_digest(tmp_path: Path) -> None:
