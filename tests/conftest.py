@@ -13,6 +13,7 @@ from typing import Any
 
 import django
 import pytest
+from django.conf import settings
 
 from foundation import services
 
@@ -22,6 +23,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 HOME = Path(os.environ["DAYBREAK_HOME"])
 (HOME / "static").mkdir(parents=True, exist_ok=True)  # whitenoise warns where there is none
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow ones took a fifth of all tests
 django.setup()  # now, with the home above: pytest-django finds the settings read, and leaves them alone
 
 

@@ -119,6 +119,7 @@ def test_child_imports_no_django() -> None:
     assert run(code) == "False\n"
 
 
+@pytest.mark.slow
 def test_child_dies_with_its_worker() -> None:
     code = "from collector.normaliser import sandbox; sandbox.protections(); import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as worker:

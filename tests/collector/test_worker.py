@@ -73,6 +73,7 @@ def running_worker(log: Path) -> Iterator[None]:
         process.wait(30)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_worker_normalises_each_photo_once_though_rung_thrice_or_never(
     alice: Phone, storage: Path, tmp_path: Path

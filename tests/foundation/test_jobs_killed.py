@@ -45,6 +45,7 @@ def state_of(kind: str, key: str) -> str:
     return job.state
 
 
+@pytest.mark.slow
 def test_lost_doorbell_is_rung_again(start: Start, diary: Path) -> None:
     asleep = start()
     asleep.process.send_signal(signal.SIGSTOP)
@@ -62,6 +63,7 @@ def test_lost_doorbell_is_rung_again(start: Start, diary: Path) -> None:
     assert lines(diary, "did") == ["did lost"]
 
 
+@pytest.mark.slow
 def test_killed_worker_takes_its_child_along_and_the_next_one_takes_the_job_over(start: Start, diary: Path) -> None:
     killed = start()
     jobs.add("tests.second", "1")

@@ -88,6 +88,7 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
         run(tmp_path, "import time; time.sleep(60)", limit_s=1)
 
 
+@pytest.mark.slow
 def test_when_the_lease_is_lost_child_and_grandchild_end(tmp_path: Path) -> None:
     """Also one that does not listen to SIGTERM."""
     pids = tmp_path / "pids"
