@@ -1,7 +1,6 @@
 """Blobs in a folder. Written beside, fsynced, renamed, folder fsynced: whole or not there, also after a power cut."""
 
 import errno
-import hashlib
 import io
 import os
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Self, cast
 from urllib.parse import unquote, urlsplit
 
-from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, full_disk_said
+from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, Writer, full_disk_said
 
 PARTS = ".parts"  # no key begins with a dot
 PART_AGE_S = 24 * 3600  # older ones were left by a killed process: no upload takes a day
@@ -93,37 +92,17 @@ class FileStore:
                 continue
 
 
-class FileWriter:
+class FileWriter(Writer):
     """Writes ``.parts/<random>`` and renames it."""
 
     def __init__(self, store: FileStore, key: str) -> None:
-        self._key = key
         self._target = store.path(key)
         self._root = store.root
         self._part = store.parts / uuid.uuid4().hex
-        self._digest = hashlib.sha256()
-        self._size = 0
         with full_disk_said(key):
             # Read-only once stored: a fetched hard link must not become a way to change the blob.
             descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-            self._file = os.fdopen(descriptor, "wb")
-
-    @property
-    def sha256(self) -> str:
-        """Of the bytes so far, as hex."""
-        return self._digest.hexdigest()
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self._size
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes. Raises StorageFull."""
-        with full_disk_said(self._key):
-            self._file.write(chunk)
-        self._digest.update(chunk)
-        self._size += len(chunk)
+            super().__init__(key, os.fdopen(descriptor, "wb"))
 
     def commit(self, *, once: bool = False) -> Blob:
         """See Writer.commit."""

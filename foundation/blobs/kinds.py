@@ -2,11 +2,12 @@
 
 import errno
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 20
 
@@ -32,23 +33,36 @@ class StorageFull(OSError):  # noqa: N818 -- named by what happened
     """The store has no room. Nothing was left behind; make room and try again."""
 
 
-class Writer(Protocol):
-    """Takes bytes for one key and hashes them on the way."""
+class Writer(ABC):
+    """Takes bytes for one key into ``file``, and counts and hashes them on the way."""
+
+    def __init__(self, key: str, file: IO[bytes]) -> None:
+        self._key, self._file = key, file
+        self._digest = hashlib.sha256()
+        self._size = 0
 
     @property
     def sha256(self) -> str:
         """Of the bytes so far, as hex."""
+        return self._digest.hexdigest()
 
     @property
     def size(self) -> int:
         """Bytes so far."""
+        return self._size
 
     def write(self, chunk: bytes) -> None:
         """Add bytes. Raises StorageFull."""
+        with full_disk_said(self._key):
+            self._file.write(chunk)
+        self._digest.update(chunk)
+        self._size += len(chunk)
 
+    @abstractmethod
     def commit(self, *, once: bool = False) -> Blob:
         """Make the blob visible and durable. ``once``: raises BlobExists where the key is taken. Raises StorageFull."""
 
+    @abstractmethod
     def close(self) -> None:
         """Forget what was not committed."""
 

@@ -1,7 +1,6 @@
 """Blobs in S3 or a compatible store. One PUT a blob, checked by its sha256 on the way, so it appears whole."""
 
 import base64
-import hashlib
 import io
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, StorageFull, full_disk_said
+from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, StorageFull, Writer, full_disk_said
 
 CONFIG = Config(
     # boto3 sends CRC32 trailers by default, which several compatible stores refuse; we send a sha256 of our own.
@@ -102,42 +101,22 @@ class S3Store:
             raise
 
 
-class S3Writer:
+class S3Writer(Writer):
     """Spools until the digest is known, then one PUT."""
 
     def __init__(self, store: S3Store, key: str) -> None:
+        super().__init__(key, tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))  # noqa: SIM115 -- closed by close()
         self._store = store
-        self._key = key
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 -- closed by close()
-
-    @property
-    def sha256(self) -> str:
-        """Of the bytes so far, as hex."""
-        return self._digest.hexdigest()
-
-    @property
-    def size(self) -> int:
-        """Bytes so far."""
-        return self._size
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes. Raises StorageFull."""
-        with full_disk_said(self._key):
-            self._spool.write(chunk)
-        self._digest.update(chunk)
-        self._size += len(chunk)
 
     def commit(self, *, once: bool = False) -> Blob:
         """See Writer.commit."""
-        self._spool.seek(0)
+        self._file.seek(0)
         checksum = base64.b64encode(self._digest.digest()).decode()
         condition = {"IfNoneMatch": "*"} if once else {}
         try:
             self._store.client.put_object(
                 **self._store.name(self._key),
-                Body=self._spool,
+                Body=self._file,
                 ContentLength=self._size,
                 ChecksumSHA256=checksum,
                 **condition,
@@ -148,7 +127,7 @@ class S3Writer:
 
     def close(self) -> None:
         """Forget the spool."""
-        self._spool.close()
+        self._file.close()
 
 
 def _code(error: ClientError) -> str:

@@ -40,9 +40,16 @@ def _fetch(options: argparse.Namespace) -> int:
         options.home.absolute(),
         precision=options.precision,
         max_file_bytes=options.max_mb * 1_000_000,
+        tell=_show_download,
     )
     print(json.dumps(outcome.as_dict()) if options.json else outcome.why)
     return 0
+
+
+def _show_download(have: int, of: int) -> None:
+    """For people who wait at a terminal."""
+    if sys.stderr.isatty():
+        print(f"\rDownloading: {have / of:4.0%} of {of / 1e6:.1f} MB", end="\n" if have >= of else "", file=sys.stderr)
 
 
 def _classify(options: argparse.Namespace) -> int:

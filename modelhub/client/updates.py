@@ -48,8 +48,12 @@ def fetch(
     *,
     precision: str = "int8",
     max_file_bytes: int = MAX_FILE_BYTES,
+    tell: web.Tell = lambda _have, _of: None,
 ) -> Outcome:
-    """Poll, verify, download, install, switch. Raises Refused or Trouble; then everything stays as it was."""
+    """Poll, verify, download, install, switch; ``tell`` hears bytes downloaded, of how many.
+
+    Raises Refused or Trouble; then everything stays as it was.
+    """
     home = Home(folder)
     try:
         with home.locked(), web.connect(url) as client:
@@ -61,7 +65,7 @@ def fetch(
             _remember(home.document_path(request), document, answer)  # every check has passed
             if chosen is None:
                 return Outcome(outcome="nothing", why="No release is for this phone yet.", seq=document.seq)
-            return _take(client, home, document, *chosen)
+            return _take(client, home, document, chosen, tell)
     except OSError as error:
         raise _storage_trouble(error, folder) from error
 
@@ -78,13 +82,16 @@ def _poll(
     return document, answer
 
 
-def _take(client: httpx.Client, home: Home, document: Document, release: Release, artifact: Artifact) -> Outcome:
+def _take(
+    client: httpx.Client, home: Home, document: Document, chosen: tuple[Release, Artifact], tell: web.Tell
+) -> Outcome:
     """Make the artifact the current model; download it only where it is not there, or damaged."""
+    release, artifact = chosen
     target = home.model_path(artifact.sha256, EXTENSIONS[artifact.format])
     progress = web.Download()
     if not is_intact(target, artifact.sha256):
         part = home.part_path(artifact.sha256)
-        progress = web.download(client, artifact, part)
+        progress = web.download(client, artifact, part, tell)
         home.install(part, target)
     pointer = {
         "version": release.version,

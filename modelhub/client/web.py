@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ MAX_DOCUMENT_BYTES = 262_144
 TIMEOUT = httpx.Timeout(30, connect=10)
 ATTEMPTS = 4  # in one call; what was received stays, so a later call goes on
 STAYS = "The model in use stays."
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ def get_document(client: httpx.Client, request: Request, *, etag: str) -> Answer
         return Answer(_read_capped(response), response.headers.get("ETag", ""))
 
 
-def download(client: httpx.Client, artifact: Artifact, part: Path) -> Download:
+def download(client: httpx.Client, artifact: Artifact, part: Path, tell: Tell) -> Download:
     """Bring ``part`` to the artifact's full size and check its SHA-256. Goes on after a cut, also an earlier call's.
 
+    ``tell`` hears how many bytes are there, of how many.
     Raises Trouble (``part`` stays) or Refused (``part`` is removed): the bytes are not those that were signed.
     """
     progress = Download(kept=_size(part))
@@ -70,7 +73,7 @@ def download(client: httpx.Client, artifact: Artifact, part: Path) -> Download:
             break
         before = progress.received
         try:
-            _receive(client, artifact, part, progress)
+            _receive(client, artifact, part, progress, tell)
         except Trouble:
             if progress.received == before:  # not cut, but refused: asking again at once would not help
                 raise
@@ -79,7 +82,7 @@ def download(client: httpx.Client, artifact: Artifact, part: Path) -> Download:
     return progress
 
 
-def _receive(client: httpx.Client, artifact: Artifact, part: Path, progress: Download) -> None:
+def _receive(client: httpx.Client, artifact: Artifact, part: Path, progress: Download, tell: Tell) -> None:
     """One request for what is missing. If-Range: a server with other bytes answers with the whole."""
     have = _size(part)
     headers = {"Range": f"bytes={have}-", "If-Range": f'"sha256-{artifact.sha256}"'} if have else {}
@@ -99,6 +102,7 @@ def _receive(client: httpx.Client, artifact: Artifact, part: Path, progress: Dow
                 if have > artifact.size_bytes:
                     break
                 progress.received += file.write(chunk)
+                tell(have, artifact.size_bytes)
     if have > artifact.size_bytes:
         part.unlink()
         raise Refused(f"The file is longer than the {artifact.size_bytes:,} bytes that were signed.")
