@@ -51,37 +51,35 @@ def _nights_table(nights: Sequence[Mapping[str, Any]]) -> Table:
         "night",
         "photos",
         "labels",
-        "train",
         "golden",
         "learned",
         "golden right",
         "decision",
-        "release",
         "seconds",
     ):
-        table.add_column(
-            name, justify="right" if name in {"photos", "labels", "train", "golden", "seconds"} else "left"
-        )
+        is_count = name in {"photos", "labels", "golden", "seconds"}
+        table.add_column(name, justify="right" if is_count else "left", no_wrap=name == "night")
     for night in nights:
         snapshot, candidate = night["snapshot"] or {}, night["candidate"] or {}
-        counts = [str(snapshot.get(name, "")) for name in ("photos", "labels", "train", "golden")]
+        counts = [str(snapshot.get(name, "")) for name in ("photos", "labels", "golden")]
         decision = {"publish": "published", "keep": "kept last night's model"}.get(
             night["gate"]["decision"] or "", "failed"
         )
         learned = (night["strategy"] or {}).get("name", "")
         seconds = f"{sum(night['seconds'].values()):.0f}"
         right = _percent(candidate.get("golden_accuracy"))
-        table.add_row(night["night"], *counts, learned, right, decision, night["release"] or "", seconds)
+        table.add_row(night["night"], *counts, learned, right, decision, seconds)
     return table
 
 
 def _artifacts_table(artifacts: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Files of the last release", title_justify="left")
-    for name in ("runtime", "precision", "bytes", "golden right", "answers changed", "checked by"):
+    caption = "How each file was checked is on the night's page, and in --json."
+    table = Table(title="Files of the last release", title_justify="left", caption=caption, caption_justify="left")
+    for name in ("runtime", "precision", "bytes", "golden right", "answers changed"):
         table.add_column(name, justify="right" if name == "bytes" else "left")
     for one in artifacts:
         figures = _percent(one["golden_accuracy"]), _percent(one["flips_vs_fp32"])
-        table.add_row(one["runtime"], one["precision"], f"{one['bytes']:,}", *figures, one["verified_by"])
+        table.add_row(one["runtime"], one["precision"], f"{one['bytes']:,}", *figures)
     return table
 
 

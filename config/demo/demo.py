@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             options.json.write_text(json.dumps(outcome.to_json(), indent=1) + "\n", "utf-8")
         console.print(f"\nThe demo took {time.monotonic() - started:.0f} s.", highlight=False)
         if options.serve:
-            console.print(farewell, markup=False, highlight=False)
+            console.print(farewell, markup=False, highlight=False, soft_wrap=True)
             _serve(running)
 
 

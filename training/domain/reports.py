@@ -17,7 +17,7 @@ def summary(run: Run) -> dict[str, Any]:
         "run": run.pk,
         "night": run.night.isoformat(),
         "snapshot": _snapshot(done.get(StageName.SNAPSHOT)),
-        "strategy": _strategy(done.get(StageName.FIT)),
+        "strategy": strategy(run),
         "candidate": _candidate(run, done.get(StageName.EVALUATE)),
         "artifacts": _artifacts(done.get(StageName.VERIFY)),
         "gate": {"decision": run.decision or None, "why": headline(run) if run.state == RunState.KEPT else run.why},
@@ -56,6 +56,15 @@ def notices(run: Run) -> list[str]:
     return [str(line) for stage in stages_of(run).values() for line in stage.result.get("notices", [])]
 
 
+def strategy(run: Run) -> dict[str, str] | None:
+    """``name`` of how the candidate learned, and ``why``; None until it has."""
+    stage = stages_of(run).get(StageName.FIT)
+    if stage is None:
+        return None
+    found = stage.result.get("strategy", {})
+    return {"name": str(found.get("name", "")), "why": str(found.get("why", ""))}
+
+
 def recall_by_label(evaluated: dict[str, Any]) -> dict[str, float]:
     """Slug to the share of the label's golden photos that were answered rightly, from evaluate's result."""
     return {slug: float(row["accuracy"]) for slug, row in evaluated.get("per_label", {}).items()}
@@ -66,13 +75,6 @@ def _snapshot(stage: Stage | None) -> dict[str, int] | None:
         return None
     counts = {name: int(stage.result[name]) for name in COUNTS}
     return {"photos": counts["photos"], "labels": len(stage.result["labels"]), **counts}
-
-
-def _strategy(stage: Stage | None) -> dict[str, str] | None:
-    if stage is None:
-        return None
-    strategy = stage.result.get("strategy", {})
-    return {"name": str(strategy.get("name", "")), "why": str(strategy.get("why", ""))}
 
 
 def _candidate(run: Run, stage: Stage | None) -> dict[str, Any] | None:

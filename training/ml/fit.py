@@ -45,7 +45,6 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         outcome = _fit_head(spec, work, progress)
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
-    progress.notice(f"{outcome.strategy.name}: {outcome.strategy.why}")
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
     return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
 

@@ -44,12 +44,11 @@ class Pretrained:
 
 
 def load_pretrained(spec: RunSpec, progress: Progress) -> Pretrained | None:
-    """The backbone's start weights, or None for a start from scratch, which a notice explains.
+    """The backbone's start weights, or None for a start from scratch; a notice says so where nobody asked for it.
 
     Raises ``ProblemsFoundError`` for a file that is missing, corrupted, or of another network.
     """
     if spec.pretrained == "scratch":
-        progress.notice("No pretrained weights are used, as asked.")
         return None
     if spec.pretrained != "imagenet":
         path = Path(spec.pretrained)

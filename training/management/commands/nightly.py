@@ -62,6 +62,8 @@ class Command(BaseCommand):
         run = self._carry_through(run)
         if out:
             out.write_text(json.dumps(reports.summary(run), indent=1) + "\n", "utf-8")
+        if strategy := reports.strategy(run):
+            self.stdout.write(f"How it learned: {strategy['name']}. {strategy['why']}")
         for notice in reports.notices(run):
             self.stdout.write(f"Note: {notice}")
         self.stdout.write(reports.headline(run))
