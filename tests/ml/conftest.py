@@ -67,6 +67,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, weights: Path, walled: Path)
     return Night(work, ran)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who looks at the small night is slow, and looks at one and the same where processes share the tests."""
     for item in items:
