@@ -6,8 +6,8 @@ RUN := $(BIN)/python -m foundation.services run --
 ARGS ?=
 # Tests in as many processes as there are cores; a file's tests stay together, as they share what is dear to make.
 PARALLEL ?= -n logical --maxprocesses 4
-ML_TESTS := -c tests/ml/pytest.ini tests/ml $(PARALLEL) --dist loadgroup
 TESTS := $(PARALLEL) --dist loadfile
+ML_TESTS := -c tests/ml/pytest.ini tests/ml $(TESTS)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev manage test test-bare check fmt bench lock schema pictures
 

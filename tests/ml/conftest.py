@@ -1,5 +1,7 @@
 """Builds the wall before anything is imported, and runs one small night for everybody to look at."""
 
+import fcntl
+import json
 import os
 
 from tests.ml import wall
@@ -8,7 +10,7 @@ wall.build()
 # Tiny tensors gain nothing from threads, and threads that wait for each other burn the machine others are using.
 os.environ |= {"OMP_NUM_THREADS": "1"}
 
-from dataclasses import dataclass  # noqa: E402
+from dataclasses import asdict, dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -60,17 +62,23 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def night(tmp_path_factory: pytest.TempPathFactory, weights: Path, walled: Path) -> Night:
-    """Every stage, once, by the command a bare machine runs, behind the wall."""
-    work = making.make_work(tmp_path_factory.mktemp("night"), pretrained=str(weights))
-    ran = making.run_command("all", "--spec", work / "spec.json", "--in", work, walled=walled)
+    """Every stage by the command a bare machine runs, behind the wall; once for all processes that share the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    work, said = shared / "night", shared / "night.json"
+    with (shared / "night.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            making.make_work(work, pretrained=str(weights))
+            ran = making.run_command("all", "--spec", work / "spec.json", "--in", work, walled=walled)
+            said.write_text(json.dumps(asdict(ran)), "utf-8")
+    ran = making.Ran(**json.loads(said.read_text("utf-8")))
     assert ran.status == 0, ran.stderr
     return Night(work, ran)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who looks at the small night is slow, and looks at one and the same where processes share the tests."""
+    """Who looks at the small night is slow."""
     for item in items:
         if "night" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("night"))
