@@ -7,6 +7,7 @@ DATABASE_URL and REDIS_URL use servers of yours. tests/ml has its own pytest.ini
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from django.conf import settings
 
 from foundation import services
 
+# What tests start must hear Ctrl-C, also where a shell in the background started us, whose children ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 KEPT = os.environ.get("DAYBREAK_TEST_HOME")
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["DAYBREAK_HOME"] = KEPT or tempfile.mkdtemp(prefix="daybreak-test-")
