@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import re
 import uuid
 
 import pytest
@@ -195,11 +196,20 @@ def test_create_project_command_makes_all_of_it(rosa: User) -> None:
     assert "/review/coins/" in out.getvalue()
 
 
+def test_create_project_command_gives_a_new_reviewer_an_account_that_signs_in(client: Client) -> None:
+    out = io.StringIO()
+    call_command("create_project", "coins", "--name", "Coins", "--reviewer", "Nora@example.org", stdout=out)
+    said = re.search(r"New account nora@example.org, password (\S+) ", out.getvalue())
+    assert said
+    assert client.login(username="nora@example.org", password=said[1])
+    assert client.get("/review/coins/").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("notes", "--name", "Again"), "already exists"),
-        (("x", "--name", "X", "--reviewer", "nobody@example.org"), "createsuperuser"),
+        (("x", "--name", "X", "--reviewer", "nobody"), "no e-mail address"),
         (("x", "--name", "X", "--label", "=5 euro"), "slug=Name"),
         (("x y", "--name", "X"), "does not fit"),
     ],

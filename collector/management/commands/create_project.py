@@ -1,9 +1,13 @@
 """``manage.py create_project SLUG --name NAME --label slug=Name ...``."""
 
+import secrets
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import transaction
 
 from collector.domain import projects
 from collector.enums import LabelState
@@ -38,7 +42,11 @@ class Command(BaseCommand):
         for option, what in (("--label", "a label to teach"), ("--collecting", "a label to gather photos for first")):
             parser.add_argument(option, action="append", default=[], type=read_label, metavar="SLUG=NAME", help=what)
         parser.add_argument(
-            "--reviewer", action="append", default=[], metavar="EMAIL", help="a user who reviews it (repeatable)"
+            "--reviewer",
+            action="append",
+            default=[],
+            metavar="EMAIL",
+            help="who reviews it; gets an account where there is none (repeatable)",
         )
         parser.add_argument("--timezone", default="UTC", help="where its days begin and end (default: %(default)s)")
         parser.add_argument(
@@ -51,23 +59,31 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Create it, or say what is wrong and create nothing."""
-        reviewers = [self._reviewer(email) for email in options["reviewer"]]
         settings = {name: options[name] for name in ("timezone", "pretrained", "input_size")}
         if options["architecture"]:
             settings["architectures"] = options["architecture"]
         gathered = [(slug, name, LabelState.COLLECTING) for slug, name in options["collecting"]]
         try:
-            project = projects.create_project(
-                options["slug"], name=options["name"], labels=[*options["label"], *gathered], **settings
-            )
+            with transaction.atomic():
+                project = projects.create_project(
+                    options["slug"], name=options["name"], labels=[*options["label"], *gathered], **settings
+                )
+                for email in options["reviewer"]:
+                    projects.add_member(project, self._reviewer(email))
         except Problem as problem:
             raise CommandError(str(problem)) from problem
-        for user in reviewers:
-            projects.add_member(project, user)
         self.stdout.write(f"{project} is at /review/{project.slug}/, with {project.labels.count()} labels.")
 
     def _reviewer(self, email: str) -> User:
-        user = User.objects.filter(email=email.strip().lower()).first()
+        """The user with this address; a new one gets a password, which is said here and nowhere else."""
+        address = email.strip().lower()
+        user = User.objects.filter(email=address).first()
         if user is None:
-            raise CommandError(f"There is no user {email}. Create one first with: manage.py createsuperuser")
+            try:
+                validate_email(address)
+            except ValidationError:
+                raise CommandError(f"{email!r} is no e-mail address; allowed is one such as rosa@example.org") from None
+            password = secrets.token_urlsafe(9)
+            user = User.objects.create_user(address, password)
+            self.stdout.write(f"New account {address}, password {password} (it is not said again).")
         return user
