@@ -9,6 +9,7 @@ from django.test import Client
 from collector.models import Project
 from foundation.models import User
 from tests import pages
+from training.domain import snapshots
 from training.enums import RunState, StageName
 from training.models import Run
 from training.web import words
@@ -114,6 +115,13 @@ def test_night_says_decision_figures_files_and_labels(member: Client, project: P
     ]
     assert [text for text in shown if text not in page] == []
     assert "run.js" not in page  # nothing left to watch
+
+
+def test_night_judged_by_the_photographers_it_learned_from_says_so(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    result = {**pages.SNAPSHOT, "optimistic": True, "note": snapshots.OPTIMISTIC}
+    run.stages.filter(name=StageName.SNAPSHOT).update(result=result)
+    assert b"The accuracy is optimistic: same photographer on both sides." in member.get(NIGHT).content
 
 
 def test_night_that_only_began_shows_what_there_is_and_watches(member: Client, project: Project) -> None:

@@ -53,7 +53,9 @@ def label_rows(run: Run) -> list[dict[str, Any]]:
 
 def notices(run: Run) -> list[str]:
     """What a person should know that did not stop the night: labels not taught, photos left out, no start weights."""
-    return [str(line) for stage in stages_of(run).values() for line in stage.result.get("notices", [])]
+    results = [stage.result for stage in stages_of(run).values()]
+    notes = [f"The accuracy is {result['note']}." for result in results if result.get("optimistic")]
+    return notes + [str(line) for result in results for line in result.get("notices", [])]
 
 
 def strategy(run: Run) -> dict[str, str] | None:
