@@ -38,13 +38,13 @@ def compile_lock(extras: list[str], constraints: str) -> list[str]:
 def main() -> int:
     """Write every lock; the smaller ones are held to the versions of the whole."""
     cuda: list[str] = []
-    constraints = CONSTRAINTS
+    whole = ""
     for name, extras in LOCKS.items():
-        packages = compile_lock(extras, constraints)
+        packages = compile_lock(extras, whole or CONSTRAINTS)
         cuda = cuda or [package for package in packages if CUDA_ONLY.match(package)]
         kept = [package for package in packages if not CUDA_ONLY.match(package)]
         kept = [f"{p} \\\n    --hash={CPU_TORCH}" if p.startswith("torch==") else p for p in kept]
-        constraints = "\n".join(re.findall(r"^[\w.-]+==[^ ;]+", "\n".join([*kept, *cuda]), re.MULTILINE))
+        whole = whole or "\n".join(re.findall(r"^[\w.-]+==[^ ;]+", "\n".join([*kept, *cuda]), re.MULTILINE))
         (HERE / name).write_text("\n".join(kept) + "\n", encoding="utf-8")
     torch = next(package for package in packages if package.startswith("torch=="))
     (HERE / "torch-cpu.txt").write_text(f"{torch.split()[0]} --hash={CPU_TORCH}\n", encoding="utf-8")
