@@ -68,22 +68,24 @@ class Command(BaseCommand):
                 project = projects.create_project(
                     options["slug"], name=options["name"], labels=[*options["label"], *gathered], **settings
                 )
-                for email in options["reviewer"]:
-                    projects.add_member(project, self._reviewer(email))
+                accounts = [self._account(email) for email in options["reviewer"]]
+                for user, _ in accounts:
+                    projects.add_member(project, user)
         except Problem as problem:
             raise CommandError(str(problem)) from problem
+        for user, password in accounts:
+            if password:  # said only now, when the account is sure to be there
+                self.stdout.write(f"New account {user.email}, password {password} (it is not said again).")
         self.stdout.write(f"{project} is at /review/{project.slug}/, with {project.labels.count()} labels.")
 
-    def _reviewer(self, email: str) -> User:
-        """The user with this address; a new one gets a password, which is said here and nowhere else."""
-        address = email.strip().lower()
-        user = User.objects.filter(email=address).first()
-        if user is None:
+    def _account(self, email: str) -> tuple[User, str]:
+        """The user with this address, and the password where the account is new."""
+        try:
+            return User.objects.get_by_natural_key(email), ""
+        except User.DoesNotExist:
             try:
-                validate_email(address)
+                validate_email(email.strip())
             except ValidationError:
                 raise CommandError(f"{email!r} is no e-mail address; allowed is one such as rosa@example.org") from None
             password = secrets.token_urlsafe(9)
-            user = User.objects.create_user(address, password)
-            self.stdout.write(f"New account {address}, password {password} (it is not said again).")
-        return user
+            return User.objects.create_user(email, password), password
