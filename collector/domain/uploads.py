@@ -9,7 +9,6 @@ What may happen in between, and why nothing is lost or doubled:
 
 import dataclasses
 import datetime as dt
-import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 
@@ -63,7 +62,7 @@ def receive_photo(upload: Upload, body: Iterable[bytes], *, by: Volunteer) -> Re
     """
     first = Photo.objects.filter(pk=upload.photo_id).first()
     if first is not None:  # the row decides, so the bytes are read and judged, but not stored
-        counted = _Counted()
+        counted = blobs.Tally()
         _pour(body, counted, upload.sha256)
         return _replay(first, counted.sha256, by)
     with blobs.writer(photos.original_key(upload.photo_id, upload.sha256)) as blob:
@@ -102,23 +101,7 @@ def too_large(size_bytes: int) -> Problem:
     )
 
 
-class _Counted:
-    """Takes bytes as a blob's writer does, and keeps none."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self.size = 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, chunk: bytes) -> None:
-        self._digest.update(chunk)
-        self.size += len(chunk)
-
-
-def _pour(body: Iterable[bytes], out: _Counted | blobs.Writer, announced: str) -> str:
+def _pour(body: Iterable[bytes], out: blobs.Tally, announced: str) -> str:
     """Pass the body on while judging it; returns its media type."""
     head, media_type = b"", ""
     for chunk in body:

@@ -13,13 +13,14 @@ from typing import BinaryIO
 from django.conf import settings
 
 from foundation.blobs.keys import check_key
-from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, StorageFull, Store, Writer, sha256_of
+from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, StorageFull, Store, Tally, Writer, sha256_of
 
 __all__ = [
     "Blob",
     "BlobExists",
     "BlobMissing",
     "StorageFull",
+    "Tally",
     "Writer",
     "check_storage",
     "copy_sha",

@@ -33,11 +33,10 @@ class StorageFull(OSError):  # noqa: N818 -- named by what happened
     """The store has no room. Nothing was left behind; make room and try again."""
 
 
-class Writer(ABC):
-    """Takes bytes for one key into ``file``, and counts and hashes them on the way."""
+class Tally:
+    """Counts and hashes bytes, and keeps none."""
 
-    def __init__(self, key: str, file: IO[bytes]) -> None:
-        self._key, self._file = key, file
+    def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._size = 0
 
@@ -52,11 +51,23 @@ class Writer(ABC):
         return self._size
 
     def write(self, chunk: bytes) -> None:
+        """Add bytes."""
+        self._digest.update(chunk)
+        self._size += len(chunk)
+
+
+class Writer(Tally, ABC):
+    """Takes bytes for one key into ``file``, and counts and hashes them on the way."""
+
+    def __init__(self, key: str, file: IO[bytes]) -> None:
+        super().__init__()
+        self._key, self._file = key, file
+
+    def write(self, chunk: bytes) -> None:
         """Add bytes. Raises StorageFull."""
         with full_disk_said(self._key):
             self._file.write(chunk)
-        self._digest.update(chunk)
-        self._size += len(chunk)
+        super().write(chunk)
 
     @abstractmethod
     def commit(self, *, once: bool = False) -> Blob:

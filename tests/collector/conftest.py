@@ -1,8 +1,10 @@
 """Alice and Bob send photos, Charlie belongs to nobody, Rosa reviews the notes and Otto reviews something else."""
 
 import base64
+import datetime as dt
 import hashlib
 import io
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -82,6 +84,25 @@ class Phone:
 
     def delete(self, photo_id: uuid.UUID | str, query: str = "") -> "Answer":
         return self.client.delete(f"{API}/photos/{photo_id}{query}", headers=self.headers)
+
+
+def check_problem(answer: "Answer", status: int, kind: str) -> dict[str, Any]:
+    """Every refusal has the same shape, and one short sentence that can be read aloud."""
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = json.loads(answer.content)
+    assert problem["type"] == f"/problems/{kind}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert {"allowed", "do"} <= set(problem)
+    assert 10 < len(problem["detail"]) < 200
+    assert problem["detail"].endswith((".", "?"))
+    return problem
+
+
+def in_json(moment: dt.datetime) -> str:
+    """As the API writes moments."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def make_phone() -> Phone:

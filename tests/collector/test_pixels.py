@@ -31,7 +31,7 @@ def is_close(image: Image.Image, wanted: Image.Image, within: int = 12) -> bool:
     width, height = image.size
     points = [(width * x // 4, height * y // 4) for x in (1, 3) for y in (1, 3)]
     pairs = [(image.getpixel(point), wanted.convert("RGB").getpixel(point)) for point in points]
-    return all(abs(a - b) <= within for got, want in pairs for a, b in zip(got, want, strict=True))  # type: ignore[arg-type]
+    return all(abs(a - b) <= within for got, want in pairs for a, b in zip(got, want, strict=True))  # type: ignore[arg-type]  # typed for any mode of pixel
 
 
 # --- upright -------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 def test_16_bit_grey_keeps_its_greys() -> None:
     ramp = Image.frombytes("I;16", (256, 16), b"".join(struct.pack("<H", x * 257) for x in range(256)) * 16)
     made = normalise(encode(ramp, "PNG")).convert("L")
-    assert all(abs(int(made.getpixel((x, 8))) - x) <= 2 for x in range(0, 256, 5))  # type: ignore[arg-type]
+    assert all(abs(int(made.getpixel((x, 8))) - x) <= 2 for x in range(0, 256, 5))  # type: ignore[arg-type]  # typed for any mode of pixel
 
 
 def test_transparency_becomes_white() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import uuid
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -22,9 +23,9 @@ from tests.collector.conftest import API, Phone, make_phone, send
 pytestmark = pytest.mark.django_db
 
 
-def refusal(action: object, *args: object, **named: object) -> Problem:
+def refusal(action: Callable[..., object], *args: object, **named: object) -> Problem:
     with pytest.raises(Problem) as refused:
-        action(*args, **named)  # type: ignore[operator]
+        action(*args, **named)
     return refused.value
 
 

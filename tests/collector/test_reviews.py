@@ -4,6 +4,7 @@ import uuid
 from functools import partial
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from collector.domain import normalising, photos, projects, reviews
 from collector.enums import LabelState, PhotoState
@@ -193,10 +194,10 @@ def test_queue_of_photos_received_in_one_instant_misses_none(alice: Phone, notes
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_queue_asks_the_database_a_fixed_number_of_times(
-    alice: Phone, notes: Project, django_assert_num_queries: object, count: int
+    alice: Phone, notes: Project, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
     for seed in range(count):
         send(alice, seed)
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         said = [(photo.label, photo.challenge, photo.volunteer.nickname) for photo in reviews.queue(notes)]
     assert len(said) == count

@@ -35,10 +35,10 @@ def test_dozens_of_guests_share_the_work_and_the_client_is_nobody_among_them() -
     assert {shot.label for shot in plan.first} == {slug for slug, _ in plan.labels} - {plan.collecting}
     assert {shot.label for shot in plan.second} == {plan.collecting}
     assert {shot.label for shot in plan.client} == {slug for slug, _ in plan.labels}
-    people = {shot.picture.person for shot in (*plan.first, *plan.second, *plan.late)}  # type: ignore[union-attr]
-    clients = {shot.picture.person for shot in plan.client}  # type: ignore[union-attr]
+    people = {shot.picture.person for shot in (*plan.first, *plan.second, *plan.late)}
+    clients = {shot.picture.person for shot in plan.client}
     assert not people & clients
-    assert all(shot.picture.is_client for shot in plan.client)  # type: ignore[union-attr]
+    assert all(shot.picture.is_client for shot in plan.client)
 
 
 def test_a_few_guests_err_so_that_the_reviewer_has_something_to_do() -> None:
@@ -72,7 +72,7 @@ def test_your_own_photos_are_dealt_to_guests_and_some_kept_for_the_client(tmp_pa
 def test_neighbours_stay_with_one_guest(tmp_path: Path) -> None:
     make_folder(tmp_path, {"a": 100, "b": 100, "c": 100})
     plan = folders.plan_folder(tmp_path, 1, 10)
-    mine = sorted((shot.picture.path.name, shot.guest) for shot in plan.second)  # type: ignore[union-attr]
+    mine = sorted((shot.picture.path.name, shot.guest) for shot in plan.second)
     changes = sum(one[1] != other[1] for one, other in pairwise(mine))
     assert changes <= 12
 

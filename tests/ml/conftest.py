@@ -1,3 +1,4 @@
+# ruff: noqa: E402 -- the wall stands before anything is imported
 """Builds the wall before anything is imported, and runs one small night for everybody to look at."""
 
 import fcntl
@@ -10,15 +11,15 @@ wall.build()
 # Tiny tensors gain nothing from threads, and threads that wait for each other burn the machine others are using.
 os.environ |= {"OMP_NUM_THREADS": "1"}
 
-from dataclasses import asdict, dataclass  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
+import hypothesis
+import pytest
 
-from tests.ml import making  # noqa: E402
-from training.ml import contract  # noqa: E402
+from tests.ml import making
+from training.ml import contract
 
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)  # others may be using the machine
 hypothesis.settings.load_profile("shared")

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -36,9 +37,9 @@ def make_shapes(count: int, seed: int) -> tuple[Tensor, Tensor]:
     return photos, targets
 
 
-def make_spec(arch: str = "squeezenet1_1", **changes: object) -> RunSpec:
+def make_spec(arch: str = "squeezenet1_1", **changes: Any) -> RunSpec:
     spec = RunSpec("shapes", LABELS, arch, InputContract.of_size(SIZE), pretrained="scratch", fit_budget_s=4, threads=1)
-    return replace(spec, **changes)  # type: ignore[arg-type]
+    return replace(spec, **changes)
 
 
 def make_network(spec: RunSpec) -> Network:

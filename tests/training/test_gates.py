@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -25,9 +26,15 @@ def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int
     return [Answer(f"v{n % volunteers}", "five", mine, other) for n, (mine, other) in enumerate(kinds)]
 
 
-def against(photos: Sequence[Answer], **fields: object) -> Evidence:
-    whole = {"artifacts": FILES, "labels": LABELS, "margin": 0.01, "known": LABELS, "known_bytes": BYTES}
-    return Evidence(answers=photos, **{**whole, **fields})  # type: ignore[arg-type]
+def against(photos: Sequence[Answer], **fields: Any) -> Evidence:
+    whole: dict[str, Any] = {
+        "artifacts": FILES,
+        "labels": LABELS,
+        "margin": 0.01,
+        "known": LABELS,
+        "known_bytes": BYTES,
+    }
+    return Evidence(answers=photos, **{**whole, **fields})
 
 
 @st.composite

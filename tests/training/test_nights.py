@@ -130,7 +130,7 @@ def test_a_night_without_new_photos_reuses_every_stage_and_keeps_the_model(
         assert (rows[name].reused_from, rows[name].output_digest) == (before[name], before[name].output_digest)
     assert sum(row.cpu_seconds for row in rows.values()) < 2
     assert StageName.PUBLISH not in rows
-    assert releases.current("colours").version == "2026-11-21.1"  # type: ignore[union-attr]
+    assert releases.current("colours").version == "2026-11-21.1"
 
 
 def test_a_new_label_earns_the_next_release(
@@ -144,7 +144,7 @@ def test_a_new_label_earns_the_next_release(
     assert run
     assert (run.state, run.release) == (RunState.PUBLISHED, "2026-11-23.1"), run.why
     assert "it answers the new label white" in run.why or "better than the model in use" in run.why
-    assert [one["slug"] for one in releases.current("colours").labels] == [*LABELS, "white"]  # type: ignore[union-attr]
+    assert [one["slug"] for one in releases.current("colours").labels] == [*LABELS, "white"]
     assert run.inputs["production"]["run"] == first[0].pk
     embedded = run.stages.get(name=StageName.EMBED).result
     white = next(row["train"] for row in reports.label_rows(run) if row["slug"] == "white")

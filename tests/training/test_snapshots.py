@@ -197,7 +197,7 @@ def test_a_photo_erased_meanwhile_makes_the_snapshot_stale(project: Project, tmp
     kit.accept_plenty(project, is_stored=True)
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
-        Photo.objects.filter(pk=Photo.objects.first().pk).update(state=PhotoState.DELETED)  # type: ignore[union-attr]
+        Photo.objects.filter(pk=Photo.objects.first().pk).update(state=PhotoState.DELETED)
         with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
             snapshots.materialise(shift)
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +15,18 @@ SECRET = "a" * 64
 LABELS = ("five", "ten", "twenty")
 
 
-def seen(number: int, volunteer: int, label: str = "five", **fields: object) -> Seen:
+def seen(number: int, volunteer: int, label: str = "five", **fields: Any) -> Seen:
     """A photo unlike any other."""
     name = splits.pseudonym(SECRET, "photo", number)
     looks = f"{random.Random(number).getrandbits(256):064x}"
-    whole = {"photo": name, "sha256": name * 2, "label": label, "volunteer": f"v{volunteer}", "look_hash": looks}
-    return Seen(**{**whole, **fields})  # type: ignore[arg-type]
+    whole: dict[str, Any] = {
+        "photo": name,
+        "sha256": name * 2,
+        "label": label,
+        "volunteer": f"v{volunteer}",
+        "look_hash": looks,
+    }
+    return Seen(**{**whole, **fields})
 
 
 def split(photos: list[Seen], stored: dict[str, str] | None = None, min_golden: int = 3) -> Split:

@@ -29,7 +29,7 @@ def test_any_number_of_beats_add_one_run_a_project_and_night() -> None:
         ("one", timezone.now().date()),
         ("two", timezone.now().date()),
     ]
-    assert {jobs.find(KIND, str(run.pk)).state for run in Run.objects.all()} == {JobState.QUEUED}  # type: ignore[union-attr]
+    assert {jobs.find(KIND, str(run.pk)).state for run in Run.objects.all()} == {JobState.QUEUED}
 
 
 def test_beat_leaves_a_failed_night_to_people() -> None:
@@ -52,7 +52,7 @@ def test_a_doorbell_for_a_night_that_is_done_or_unknown_does_nothing() -> None:
 
 def test_the_long_task_is_acknowledged_early_and_has_no_limit() -> None:
     task = tasks.run_night
-    assert (task.name, task.acks_late, task.time_limit) == ("training.run_night", False, None)  # type: ignore[attr-defined]
+    assert (task.name, task.acks_late, task.time_limit) == ("training.run_night", False, None)  # type: ignore[attr-defined]  # a task is a proxy to celery-types
 
 
 def test_start_weights_are_chosen_before_a_night_begins() -> None:

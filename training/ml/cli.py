@@ -97,8 +97,6 @@ def _settle(spec: RunSpec) -> None:
     """Threads and seeds, before anything loads a library that reads them."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(spec.threads)
-    # As in __main__, for callers that come in by run_stage.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import torch
 
     torch.set_num_threads(spec.threads)

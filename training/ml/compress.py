@@ -67,7 +67,7 @@ def _write_coreml(exported: WithSoftmax, model: SavedModel, out: Path, precision
     import coremltools as ct
     import coremltools.optimize.coreml as cto
 
-    traced = torch.jit.trace(exported, _example(model), check_trace=False)  # type: ignore[no-untyped-call]
+    traced = torch.jit.trace(exported, _example(model), check_trace=False)  # type: ignore[no-untyped-call]  # untyped in torch
     size = model.contract.size
     package = ct.convert(
         traced,

@@ -57,7 +57,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
 
 def embed_photos(network: Network, folder: Path, photos: list[ManifestPhoto], progress: Progress) -> dict[str, Tensor]:
     """sha256 -> float16 features (n,). Decoding included, in bounded memory but for the answer itself."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     found: dict[str, Tensor] = {}
     with torch.inference_mode():
         for part, pixels in read_batches(folder, photos, network.contract):

@@ -135,8 +135,8 @@ def _solve(
         logits = examples.features @ weight.T + bias
         fit = (functional.cross_entropy(logits, examples.targets, reduction="none") * examples.weights).sum()
         value = (fit + weight.square().sum() / (2 * strength)) / count
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         return value.item()
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
+    solver.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
     return weight.detach(), bias.detach()

@@ -83,7 +83,7 @@ def predict(
     *, antialias: bool | None = None, message: str = "golden photos",
 ) -> Tensor:  # fmt: skip
     """Probabilities (photos, labels) of the float32 model, prepared by its own contract."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     found: list[Tensor] = []
     with torch.inference_mode():
         for part, pixels in read_batches(folder, photos, network.contract, antialias=antialias):

@@ -77,7 +77,7 @@ def quantise(path: Path, kind: str) -> bytes:
 def _packed(model: Any) -> bytes:
     import flatbuffers
 
-    class Builder(flatbuffers.Builder):  # type: ignore[misc]
+    class Builder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
         """Starts every byte vector, that is every weight, at a multiple of ``ALIGNMENT``."""
 
         def StartVector(self, size: int, count: int, alignment: int) -> Any:  # noqa: N802 - flatbuffers' name

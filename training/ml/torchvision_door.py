@@ -25,16 +25,16 @@ def models() -> ModuleType:
     _make_importable()
     import torchvision.models
 
-    return torchvision.models  # type: ignore[no-any-return]
+    return torchvision.models  # type: ignore[no-any-return]  # torchvision has no types
 
 
 def _make_importable() -> None:
     with _lock:
         if _declared or _operators_load():
             return
-        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # untyped in torch
         for schema in MISSING_SCHEMAS:
-            library.define(schema)  # type: ignore[no-untyped-call]
+            library.define(schema)  # type: ignore[no-untyped-call]  # untyped in torch
         _declared.append(library)
 
 
@@ -45,7 +45,7 @@ def _operators_load() -> bool:
     for folder in folders or ():
         for path in sorted(Path(folder).glob("_C*")):
             try:
-                torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
+                torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]  # untyped in torch
             except (OSError, ImportError):
                 continue
             return True

@@ -72,7 +72,7 @@ def train_network(
     torch.manual_seed(spec.seed)
     torch.set_num_threads(spec.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     sample = data.photos[_spread(len(data.photos), SAMPLE)].to(device).float() if warm else None
     with scaffolded(network, sample):
         lesson = Lesson(network, data, profile, spec, progress, rate=WARM_RATE if warm else RATE, device=device)
@@ -80,7 +80,7 @@ def train_network(
         _trainer(device).fit(lesson, DataLoader(_Draws(len(data.photos), spec.seed), batch_size=None))
         lesson.keep_average()
     torch.set_num_threads(spec.threads)
-    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
     return _report(network, lesson, data, warm=warm)
 
 
