@@ -87,5 +87,4 @@ class ReviewAdmin(ReadOnly):
 
 @admin.register(Volunteer)
 class VolunteerAdmin(ReadOnly):
-    list_display = ("id", "nickname", "consent_version", "created_at")
-    exclude = ("token_sha256",)
+    list_display = ("id", "nickname", "created_at")

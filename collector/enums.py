@@ -25,6 +25,33 @@ class PhotoState(TextChoices):
     DELETED = "deleted"
 
 
+class DeletionCause(TextChoices):
+    """Why a photo's bytes are gone: its owner's wish, something private in it, or its owner's leaving."""
+
+    OWNER = "owner"
+    PRIVACY = "privacy"
+    ACCOUNT = "account"
+
+
+class ConditionAxis(TextChoices):
+    """What a condition is about."""
+
+    LIGHT = "light"
+    DISTANCE = "distance"
+    ANGLE = "angle"
+    BACKGROUND = "background"
+    OCCLUSION = "occlusion"
+
+
+class Remark(TextChoices):
+    """What was measured on a photo and does not fit its challenge. A hint for people, never a verdict."""
+
+    TOO_DARK = "too_dark", "too dark"
+    TOO_BRIGHT = "too_bright", "too bright"
+    BLURRED = "blurred", "blurred"
+    SMALL = "small", "small"
+
+
 class ReviewAction(TextChoices):
     """What one review did. ``relabel`` accepts under another label; ``undo`` takes one earlier review back."""
 
@@ -45,6 +72,20 @@ class RejectReason(TextChoices):
     DUPLICATE = "duplicate", "duplicate"
     NOT_THIS_CHALLENGE = "not_this_challenge", "not this challenge"
     TECHNICALLY_UNUSABLE = "technically_unusable", "technically unusable"
+
+
+class ServedAs(TextChoices):
+    """Why a photo that was decided before is shown again: to hear a second opinion, or to measure the reviewer."""
+
+    SECOND = "second", "second opinion"
+    GOLD = "gold", "gold photo"
+
+
+class AppealAnswer(TextChoices):
+    """How an appeal ended."""
+
+    UPHELD = "upheld", "stays rejected"
+    ACCEPTED = "accepted", "accepted after all"
 
 
 class Role(TextChoices):

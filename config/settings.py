@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
@@ -112,7 +113,6 @@ LANGUAGE_CODE = "en"
 JOB_LEASE_S = env.integer("JOB_LEASE_S", 120, minimum=3)
 JOB_ATTEMPTS = env.integer("JOB_ATTEMPTS", 3, minimum=1)
 ORIGINAL_DAYS = env.integer("ORIGINAL_DAYS", 7)
-CONSENT_VERSION = env.text("CONSENT_VERSION", "2026-11")
 HUB_KEY_FILE = env.path("HUB_KEY_FILE", DAYBREAK_HOME / "keys" / "hub.ed25519")
 HUB_EXPIRES_H = env.integer("HUB_EXPIRES_H", 7 * 24, minimum=4)  # beat signs anew hourly, at half this
 NIGHT_HOUR_UTC = env.integer("NIGHT_HOUR_UTC", 1)

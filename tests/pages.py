@@ -32,10 +32,10 @@ def make_user(email: str, *, reviews: Project | None = None, **fields: Any) -> U
 
 
 def make_volunteer(nickname: str = "") -> tuple[Volunteer, str]:
-    volunteer, token = guests.register_guest(CONSENT)
-    Volunteer.objects.filter(pk=volunteer.pk).update(nickname=nickname)
-    volunteer.refresh_from_db()
-    return volunteer, token
+    device, token = guests.register_guest(CONSENT)
+    device.volunteer.nickname = nickname
+    device.volunteer.save(update_fields=["nickname"])
+    return device.volunteer, token
 
 
 def make_challenge(project: Project) -> Challenge:

@@ -6,22 +6,27 @@ from django.http import HttpRequest
 from ninja import Schema
 from ninja.security import HttpBearer
 
-from collector.domain import guests
-from collector.models import Volunteer
+from collector.domain import devices
+from collector.models import Device, Volunteer
 from foundation.problems import Problem
 
 
 class VolunteerToken(HttpBearer):
     """``Authorization: Bearer TOKEN``, with the token a guest was given."""
 
-    def authenticate(self, request: HttpRequest, token: str) -> Volunteer | None:  # noqa: ARG002 -- Ninja's signature
-        """The volunteer, or None, which Ninja answers with 401."""
-        return guests.find_volunteer_by_token(token)
+    def authenticate(self, request: HttpRequest, token: str) -> Device | None:  # noqa: ARG002 -- Ninja's signature
+        """The device, or None, which Ninja answers with 401."""
+        return devices.find_device(token)
+
+
+def device_of(request: HttpRequest) -> Device:
+    """The device that VolunteerToken let in."""
+    return cast("Device", request.auth)  # type: ignore[attr-defined]  # Ninja adds it
 
 
 def volunteer_of(request: HttpRequest) -> Volunteer:
-    """The volunteer that VolunteerToken let in."""
-    return cast("Volunteer", request.auth)  # type: ignore[attr-defined]  # Ninja adds it
+    """The volunteer it speaks for."""
+    return device_of(request).volunteer
 
 
 def refuse_unknown_query(request: HttpRequest, known: type[Schema] | None = None) -> None:

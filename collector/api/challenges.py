@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from collector.api.access import refuse_unknown_query
-from collector.api.schemas import ChallengeOut, LabelOut, ProblemOut, ProjectQuery
+from collector.api.schemas import ChallengeOut, ConditionOut, LabelOut, ProblemOut, ProjectQuery
 from collector.domain import challenges, projects
 
 router = Router(tags=["challenges"])
@@ -24,7 +24,7 @@ def get_todays_challenge(request: HttpRequest, response: HttpResponse, query: Qu
         ends_at=challenges.ends_at(challenge),
         text=challenge.text,
         label=challenge.label.slug if challenge.label else None,
-        condition=challenge.condition,
+        conditions=[ConditionOut(slug=one.slug, axis=one.axis, name=one.name) for one in challenge.conditions.all()],
         target_count=challenge.target_count,
         labels=[LabelOut(slug=label.slug, name=label.name) for label in projects.offered_labels(project)],
     )

@@ -14,6 +14,6 @@ router = Router(tags=["guests"])
 def post_guest(request: HttpRequest, response: HttpResponse, guest: GuestIn) -> Status[GuestOut]:
     """Agree to the consent text and get a token, this once."""
     refuse_unknown_query(request)
-    volunteer, token = guests.register_guest(guest.consent_version)
+    device, token = guests.register_guest(guest.consent_version, guest.device)
     response["Cache-Control"] = "no-store"
-    return Status(201, GuestOut(volunteer=volunteer.pk, token=token))
+    return Status(201, GuestOut(volunteer=device.volunteer_id, token=token))

@@ -11,7 +11,7 @@ from django.urls import reverse
 from ninja import Query, Router, Status
 from ninja.responses import NinjaJSONEncoder
 
-from collector.api.access import VolunteerToken, refuse_unknown_query, volunteer_of
+from collector.api.access import VolunteerToken, device_of, refuse_unknown_query, volunteer_of
 from collector.api.body import announced_sha256, drain, read_chunks
 from collector.api.schemas import PhotoOut, PhotoQuery, PhotoUrls, ProblemOut, ReceiptOut
 from collector.domain import challenges, photos, projects, uploads
@@ -97,6 +97,7 @@ def _receive(request: HttpRequest, photo_id: UUID, query: PhotoQuery) -> uploads
             captured_at=query.captured_at,
             release=query.release,
             scores=_parse_scores(query.scores),
+            device=device_of(request),
         )
         return uploads.receive_photo(upload, read_chunks(request), by=volunteer_of(request))
     except StorageFull as error:

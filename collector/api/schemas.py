@@ -56,6 +56,7 @@ class GuestIn(Schema):
     model_config = ConfigDict(extra="forbid")
 
     consent_version: str = Field(max_length=20, description="The consent text the person agreed to.")
+    device: str = Field("", max_length=80, description="What to call this device in the list of logins.")
 
 
 class GuestOut(Schema):
@@ -68,6 +69,12 @@ class LabelOut(Schema):
     name: str
 
 
+class ConditionOut(Schema):
+    slug: str
+    axis: str = Field(description="light, distance, angle, background or occlusion.")
+    name: str
+
+
 class ChallengeOut(Schema):
     challenge: str
     project: str
@@ -75,7 +82,7 @@ class ChallengeOut(Schema):
     ends_at: dt.datetime
     text: str
     label: str | None
-    condition: str
+    conditions: list[ConditionOut] = Field(description="Circumstances it asks for.")
     target_count: int
     labels: list[LabelOut] = Field(description="What a photo of this project may show.")
 

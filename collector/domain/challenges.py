@@ -2,10 +2,12 @@
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Sequence
 
+from django.db import transaction
 from django.utils import timezone
 
-from collector.models import Challenge, Label, Project
+from collector.models import Challenge, Condition, Label, Project
 from foundation.problems import Problem
 
 
@@ -15,7 +17,7 @@ def set_challenge(
     *,
     text: str,
     label: Label | None = None,
-    condition: str = "",
+    conditions: Sequence[Condition] = (),
     target_count: int = 100,
 ) -> Challenge:
     """Set or replace the challenge of one day. Raises Problem ``invalid-challenge``."""
@@ -26,8 +28,10 @@ def set_challenge(
             f"The challenge of {day} needs a text, a label of {project} and a target of at least 1 photo.",
             do="Correct it and try again.",
         )
-    values = {"text": text.strip(), "label": label, "condition": condition, "target_count": target_count}
-    challenge, _ = Challenge.objects.update_or_create(project=project, day=day, defaults=values)
+    values = {"text": text.strip(), "label": label, "target_count": target_count}
+    with transaction.atomic():
+        challenge, _ = Challenge.objects.update_or_create(project=project, day=day, defaults=values)
+        challenge.conditions.set(conditions)
     return challenge
 
 

@@ -25,7 +25,6 @@ from foundation.problems import Problem
 
 NAMESPACE = uuid.UUID("6f0c1f9e-52c5-4d8e-9d1e-3d3c1f1b7a54")  # of the ids of imported photos; never change it
 IMPORTER = "import@daybreak.invalid"
-CONSENT = "import"  # whoever imports answers for the consent of those who photographed
 THREADS = 2  # each with a sandbox of its own
 LISTED = 200  # refusals kept for the summary; all are counted
 PATIENCE_S = 60  # for a worker that took a photo's job before we did
@@ -161,7 +160,7 @@ class _Importer:
                 self._volunteers[name], _ = Volunteer.objects.get_or_create(
                     import_project=self._project,
                     import_name=name,
-                    defaults={"consent_version": CONSENT, "is_known": bool(name), "nickname": name[:60]},
+                    defaults={"is_known": bool(name), "nickname": name[:60]},
                 )
             return self._volunteers[name]
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 from django.utils.text import slugify
 
+from collector.domain import conditions
 from collector.enums import LabelState, Role
 from collector.models import Label, Membership, Project
 from foundation.models import User
@@ -38,6 +39,7 @@ def create_project(
     try:
         with transaction.atomic():
             project.save()
+            conditions.add_usual(project)
             for label_slug, label_name, *state in labels:
                 add_label(project, label_slug, name=label_name, state=state[0] if state else LabelState.LIVE)
     except IntegrityError as error:  # lost a race against another process

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 
 from django.db import IntegrityError, transaction
 
-from collector.domain import photos
+from collector.domain import consents, photos
 from collector.domain.normalising import NORMALISE
 from collector.enums import PhotoState
-from collector.models import Challenge, Label, Photo, Project, Volunteer
+from collector.models import Challenge, Device, Label, Photo, Project, Volunteer
 from foundation import blobs, jobs
 from foundation.problems import Problem
 
@@ -40,6 +40,7 @@ class Upload:
     release: str = ""
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     pinned_split: str = ""
+    device: Device | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _insert(upload: Upload, media_type: str, size_bytes: int, by: Volunteer) -> 
             captured_at=upload.captured_at,
             release=upload.release,
             scores=dict(upload.scores),
+            device=upload.device,
+            consent=consents.latest_consent(by),
         )
         jobs.add(NORMALISE, str(photo.pk))
     return photo

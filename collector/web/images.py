@@ -5,7 +5,7 @@ import uuid
 from django.http import FileResponse, Http404, HttpRequest
 from django.views.decorators.http import require_safe
 
-from collector.domain import guests, photos
+from collector.domain import devices, photos
 from collector.models import Volunteer
 from foundation import blobs
 from foundation.problems import Problem
@@ -36,4 +36,5 @@ def show_image(request: HttpRequest, photo_id: uuid.UUID, kind: str) -> FileResp
 
 def _bearer(request: HttpRequest) -> Volunteer | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return guests.find_volunteer_by_token(token.strip()) if scheme.lower() == "bearer" else None
+    device = devices.find_device(token.strip()) if scheme.lower() == "bearer" else None
+    return device.volunteer if device else None

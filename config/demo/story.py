@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from rich.console import Console
 
-from collector.domain import projects
+from collector.domain import consents, projects
 from collector.models import Project
 from config.demo import reviewing
 from config.demo.bars import show_step
@@ -47,7 +47,7 @@ class Story:
     def tell(self) -> None:
         """Everything, from the first guest to the third night. Raises what its parts raise."""
         phone = Phone(self.scratch / "phone", signing.public_file(settings.HUB_KEY_FILE))
-        guests = Guests(self.url, self.project.slug, settings.CONSENT_VERSION)
+        guests = Guests(self.url, self.project.slug, consents.current_text().version)
         try:
             self._first_day(guests)
             client = self._first_morning(phone)

@@ -74,13 +74,12 @@ def find_pages(url: str, slug: str | None) -> dict[str, Any]:
 
 def send_photos(url: str, project: str, labels: list[str]) -> None:
     """Send rendered photos as a phone does."""
-    from django.conf import settings
-
+    from collector.domain import consents
     from config.demo import renderer
 
     person = renderer.draw_photographer(5, client=False)  # one whose photos show well in a README
     with httpx.Client(base_url=f"{url}/api/v1", timeout=30) as api:
-        guest = api.post("/guests", json={"consent_version": settings.CONSENT_VERSION}).raise_for_status().json()
+        guest = api.post("/guests", json={"consent_version": consents.current_text().version}).raise_for_status().json()
         for number in range(PHOTOS):
             label = labels[(number + 2) % len(labels)]
             body = renderer.render_photo(person, label, number)

@@ -106,7 +106,8 @@ def in_json(moment: dt.datetime) -> str:
 
 
 def make_phone() -> Phone:
-    return Phone(*guests.register_guest("2026-11"))
+    device, token = guests.register_guest("2026-11")
+    return Phone(device.volunteer, token)
 
 
 def send(phone: Phone, seed: int = 0, label: str | None = "five", slug: str = "notes") -> Photo:

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from collector.domain import challenges, guests, photos, projects
+from collector.domain import challenges, conditions, devices, photos, projects
 from collector.enums import LabelState, Role
 from collector.models import Challenge, Project, Volunteer
 from foundation.models import User
@@ -99,10 +99,11 @@ def test_guest_gets_a_token_once_and_only_its_hash_is_kept() -> None:
     guest = json.loads(answer.content)
     assert set(guest) == {"volunteer", "token"}
     volunteer = Volunteer.objects.get()
-    assert (str(volunteer.pk), volunteer.consent_version) == (guest["volunteer"], "2026-11")
-    assert volunteer.token_sha256 == hashlib.sha256(guest["token"].encode()).hexdigest()
-    assert guests.find_volunteer_by_token(guest["token"]) == volunteer
-    assert guests.find_volunteer_by_token("") is guests.find_volunteer_by_token("x") is None
+    assert (str(volunteer.pk), volunteer.consents.get().text.version) == (guest["volunteer"], "2026-11")
+    device = volunteer.devices.get()
+    assert device.token_sha256 == hashlib.sha256(guest["token"].encode()).hexdigest()
+    assert devices.find_device(guest["token"]) == device
+    assert devices.find_device("") is devices.find_device("x") is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,12 @@ def test_todays_challenge_comes_with_the_labels_to_choose_from(notes: Project) -
     projects.add_label(notes, "old", name="old note", state=LabelState.RETIRED)
     five = projects.get_label(notes, "five")
     challenge = challenges.set_challenge(
-        notes, challenges.local_day(notes), text="A 5 euro note", label=five, condition="dim light", target_count=50
+        notes,
+        challenges.local_day(notes),
+        text="A 5 euro note",
+        label=five,
+        conditions=conditions.get_conditions(notes, ["dim"]),
+        target_count=50,
     )
     answer = Client().get(f"{API}/challenges/today?project=notes")
     assert answer.status_code == 200
@@ -138,7 +144,7 @@ def test_todays_challenge_comes_with_the_labels_to_choose_from(notes: Project) -
         "ends_at": f"{challenge.day + dt.timedelta(days=1)}T00:00:00Z",
         "text": "A 5 euro note",
         "label": "five",
-        "condition": "dim light",
+        "conditions": [{"slug": "dim", "axis": "light", "name": "dim light"}],
         "target_count": 50,
         "labels": [{"slug": "five", "name": "5 euro"}, {"slug": "ten", "name": "10 euro"}],
     }
@@ -250,6 +256,6 @@ def test_admin_shows_everything_and_no_secret(alice: Phone, notes: Project) -> N
         answer = client.get(f"/admin/collector/{page}/change/")
         assert answer.status_code == 200
         assert notes.split_secret.encode() not in answer.content
-        assert str(alice.volunteer.token_sha256).encode() not in answer.content
+        assert alice.volunteer.devices.get().token_sha256.encode() not in answer.content
     for page in ("project/add", "photo/add", f"photo/{photo.pk}/delete"):
         assert client.get(f"/admin/collector/{page}/").status_code == 403

@@ -21,7 +21,7 @@ def make_project(slug: str = "notes", labels: tuple[str, ...] = ("five", "ten"),
 
 def make_volunteers(count: int, *, is_known: bool = True) -> list[Volunteer]:
     """Volunteers without a token."""
-    return [Volunteer.objects.create(consent_version="test", is_known=is_known) for _ in range(count)]
+    return [Volunteer.objects.create(is_known=is_known) for _ in range(count)]
 
 
 def accept(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from collector.domain import challenges, projects
+from collector.domain import challenges, conditions, projects
 from foundation.problems import Problem
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--text", required=True, help="what people read: 'A 20 euro note, in dim light'")
         parser.add_argument("--day", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="default: today, there")
         parser.add_argument("--label", metavar="SLUG", help="the label it asks for, if it is about one")
-        parser.add_argument("--condition", default="", help="such as 'dim light'")
+        parser.add_argument("--condition", action="append", default=[], metavar="SLUG", help="such as dim (repeatable)")
         parser.add_argument("--target", type=int, default=100, metavar="N", help="photos wanted (%(default)s)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 options["day"] or challenges.local_day(project),
                 text=options["text"],
                 label=projects.get_label(project, options["label"]) if options["label"] else None,
-                condition=options["condition"],
+                conditions=conditions.get_conditions(project, options["condition"]),
                 target_count=options["target"],
             )
         except Problem as problem:

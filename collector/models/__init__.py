@@ -1,0 +1,24 @@
+"""Fields and constraints of the data side. The rules live in domain/."""
+
+from collector.models.challenges import Challenge
+from collector.models.photos import Photo
+from collector.models.projects import Condition, Label, Membership, Project
+from collector.models.reviews import Appeal, Hold, Opinion, Review
+from collector.models.volunteers import Consent, ConsentText, Device, Volunteer
+
+__all__ = [
+    "Appeal",
+    "Challenge",
+    "Condition",
+    "Consent",
+    "ConsentText",
+    "Device",
+    "Hold",
+    "Label",
+    "Membership",
+    "Opinion",
+    "Photo",
+    "Project",
+    "Review",
+    "Volunteer",
+]

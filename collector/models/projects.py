@@ -1,0 +1,86 @@
+"""Projects, who belongs to them, and the words they use: labels and conditions."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from collector.enums import ConditionAxis, LabelState, Role
+
+
+def default_architectures() -> list[str]:
+    """The networks a new project tries, best guess first."""
+    return ["mobilenet_v3_small"]
+
+
+class Project(models.Model):
+    """One thing an app recognises. One server hosts many."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    timezone = models.CharField(max_length=64, default="UTC")
+    architectures = models.JSONField(default=default_architectures)
+    # "imagenet": torchvision's download; "scratch": no start weights; else a path to a safetensors file.
+    pretrained = models.CharField(max_length=500, default="imagenet")
+    input_size = models.PositiveSmallIntegerField(default=224)  # pixels, square
+    capture_profile = models.JSONField(default=dict, blank=True)
+    fit_budget_s = models.PositiveIntegerField(default=1800)  # wall seconds a night may spend fitting
+    min_golden_per_label = models.PositiveSmallIntegerField(default=10)
+    margin = models.FloatField(default=0.01)  # non-inferiority margin of the gate, as a share of answers
+    second_opinion_share = models.FloatField(default=0.05)  # of the photos served: already decided by somebody else
+    gold_share = models.FloatField(default=0.03)  # of the photos served: their answer is settled
+    split_secret = models.CharField(max_length=64)  # keys the hash that sorts volunteers into train and golden
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's role in one project."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role, default=Role.REVIEWER)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.get_role_display()} of {self.project}"
+
+
+class Label(models.Model):
+    """A class the model can answer. ``slug`` is stable for ever."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=10, choices=LabelState, default=LabelState.LIVE)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position", "slug"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "slug"], name="label_slug_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Condition(models.Model):
+    """A circumstance a challenge may ask for, such as dim light. ``slug`` is stable for ever."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="conditions")
+    axis = models.CharField(max_length=12, choices=ConditionAxis)
+    slug = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position", "slug"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "slug"], name="condition_slug_once")]
+
+    def __str__(self) -> str:
+        return self.name
