@@ -2,7 +2,7 @@
 
 import uuid
 
-from collector.domain import normalising, photos
+from collector.domain import normalising, photos, reverts
 from foundation import jobs
 
 
@@ -16,6 +16,12 @@ def normalise_photo(key: str) -> None:
 def erase_photo(key: str) -> None:
     """Delete the bytes of one photo that its owner erased."""
     photos.erase_photo(uuid.UUID(key))
+
+
+@jobs.task(reverts.REVERT)
+def revert(key: str) -> None:
+    """Take back decisions as a lead asked."""
+    reverts.work_off(int(key))
 
 
 @jobs.task("collector.delete_originals")

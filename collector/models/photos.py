@@ -6,6 +6,9 @@ from django.db.models.functions import Now
 
 from collector.enums import DeletionCause, PhotoState, PinnedSplit, Remark
 
+# What reviewers are shown: of each stack of photos that wait, the one on top.
+ON_TOP = models.Q(state=PhotoState.AWAITING_REVIEW, is_top=True)
+
 
 class Photo(models.Model):
     """One uploaded image and its history; the phone chose the UUID. Blobs are keyed by it, never by content."""
@@ -57,14 +60,28 @@ class Photo(models.Model):
 
     class Meta:
         indexes: ClassVar = [
+            # Each ends in id, so that a page can start where the last one ended.
+            models.Index(fields=["project", "-value", "-id"], name="photo_queue_value", condition=ON_TOP),
+            models.Index(fields=["project", "received_at", "id"], name="photo_queue_age", condition=ON_TOP),
+            models.Index(fields=["project", "-disagreement", "-id"], name="photo_queue_disagreement", condition=ON_TOP),
+            models.Index(fields=["project", "-need", "-id"], name="photo_queue_need", condition=ON_TOP),
+            models.Index(fields=["project", "-novelty", "-id"], name="photo_queue_novelty", condition=ON_TOP),
+            models.Index(fields=["label", "-value", "-id"], name="photo_queue_label", condition=ON_TOP),
+            models.Index(fields=["challenge", "-value", "-id"], name="photo_queue_challenge", condition=ON_TOP),
+            models.Index(fields=["volunteer", "-value", "-id"], name="photo_queue_volunteer", condition=ON_TOP),
             models.Index(
-                fields=["project", "received_at", "id"],
-                name="photo_review_queue",
-                condition=models.Q(state=PhotoState.AWAITING_REVIEW),
+                fields=["project", "state", "received_at", "id"],
+                name="photo_decided",
+                condition=models.Q(state__in=[PhotoState.ACCEPTED, PhotoState.REJECTED]),
             ),
             models.Index(
                 fields=["project", "id"], name="photo_accepted", condition=models.Q(state=PhotoState.ACCEPTED)
             ),
+            models.Index(
+                fields=["project", "id"], name="photo_rejected", condition=models.Q(state=PhotoState.REJECTED)
+            ),
+            models.Index(fields=["project", "id"], name="photo_gold", condition=models.Q(is_gold=True)),
+            models.Index(fields=["project", "id"], name="photo_disputed", condition=models.Q(is_disputed=True)),
             models.Index(fields=["volunteer", "received_at"], name="photo_by_volunteer"),
             models.Index(
                 fields=["received_at"],
