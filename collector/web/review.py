@@ -43,6 +43,7 @@ def show_page(request: HttpRequest, slug: str) -> HttpResponse:
         "again": chosen.shown != Shown.WAITING,
         "may_decide": chosen.shown == Shown.WAITING or projects.RANKS.index(role) >= projects.RANKS.index(Role.LEAD),
     }
+    fields = showing.filter_fields(project, chosen)
     page = {
         "project": project,
         "role": role,
@@ -51,7 +52,8 @@ def show_page(request: HttpRequest, slug: str) -> HttpResponse:
         "reasons": [reason for reason in RejectReason if reason != RejectReason.PRIVACY],
         "view": "grid" if is_grid else "single",
         "chosen": chosen,
-        "filters": showing.filter_fields(project, chosen),
+        "filters": fields,
+        "chosen_words": showing.chosen_words(fields, chosen),
     }
     return render(request, "collector/review.html", page)
 

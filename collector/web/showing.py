@@ -77,5 +77,13 @@ def filter_fields(project: Project, chosen: Filter) -> list[dict[str, Any]]:
     ]
 
 
+def chosen_words(fields: list[dict[str, Any]], chosen: Filter) -> list[str]:
+    """What is filtered by, in the words of the form."""
+    said = chosen.as_query()
+    words = [text for field in fields for _, text, is_chosen in field["options"] if is_chosen and field["name"] in said]
+    named = {"since": f"from {chosen.since}", "until": f"to {chosen.until}", "volunteer": "one volunteer"}
+    return words + [text for name, text in {**named, "device": "one device"}.items() if name in said]
+
+
 def _said(choices: Iterable[TextChoices]) -> list[tuple[str, str]]:
     return [(str(choice.value), str(choice.label)) for choice in choices]
