@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects
+from collector.domain import projects, stacks
 from collector.enums import PhotoState, ReviewAction
 from collector.models import Photo, Project, Review, Volunteer
 from foundation import blobs, jobs
@@ -101,13 +101,18 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
     nothing: dict[str, Any] = {
         "unreadable_reason": "",
         "look_hash": "",
+        "look64": None,
+        "measurements": {},
+        "remarks": [],
         "captured_at": None,
         "release": "",
         "scores": {},
     }
     with transaction.atomic():
+        stacks.lock([photo.pk])
         others = Photo.objects.filter(pk=photo.pk).exclude(state=PhotoState.DELETED)
         if others.update(state=PhotoState.DELETED, **nothing):
+            stacks.promote([photo.pk])
             jobs.add(ERASE, str(photo.pk))
     try:
         erase_photo(photo.pk)
