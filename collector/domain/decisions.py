@@ -94,6 +94,7 @@ def decide(
 
 def _lock(project: Project, decision: uuid.UUID, ids: Iterable[uuid.UUID], by: User) -> _Work:
     # In the order of their ids, so that two decisions on the same photos wait for each other instead of for ever.
+    stacks.lock(ids)
     rows = Photo.objects.select_for_update(no_key=True, of=("self",)).filter(project=project, pk__in=ids)
     locked = {photo.pk: photo for photo in rows.select_related("label").order_by("pk")}
     through = Challenge.conditions.through.objects

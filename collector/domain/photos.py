@@ -125,6 +125,7 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
 
 def mark_erased(ids: Sequence[uuid.UUID], cause: DeletionCause) -> None:
     """Hide photos from everybody and forget all about them, in the caller's transaction; jobs erase the bytes."""
+    stacks.lock(ids)
     left = Photo.objects.filter(pk__in=ids).exclude(state=PhotoState.DELETED)
     for photo_id in left.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True):
         jobs.add(ERASE, str(photo_id))

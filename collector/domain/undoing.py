@@ -68,6 +68,7 @@ def reopen(project: Project, reviews: Iterable[Review], *, by: User) -> list[uui
     A photo that is not as its review left it (erased, decided anew, taken back by somebody else) stays as it is.
     """
     by_photo = {review.photo_id: review for review in reviews}
+    stacks.lock(by_photo)
     locked = Photo.objects.select_for_update(no_key=True).filter(project=project, pk__in=by_photo).order_by("pk")
     ready = [photo for photo in locked if photo.state == STATES.get(ReviewAction(by_photo[photo.pk].action))]
     gone = set(Review.objects.filter(undoes__in=list(by_photo.values())).values_list("undoes", flat=True))

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,6 +8,15 @@ from collector.enums import DeletionCause, PhotoState, PinnedSplit, Remark
 
 # What reviewers are shown: of each stack of photos that wait, the one on top.
 ON_TOP = models.Q(state=PhotoState.AWAITING_REVIEW, is_top=True)
+
+
+class LookBand(models.Func):
+    """16 of the 64 bits of ``look64``, as a number: the lowest, or those above. Written exactly as in its index."""
+
+    output_field = models.BigIntegerField()
+
+    def __init__(self, band: int, **extra: Any) -> None:
+        super().__init__(models.F("look64"), template=f"((%(expressions)s >> {16 * band}) & 65535)", **extra)
 
 
 class Photo(models.Model):
@@ -49,6 +58,7 @@ class Photo(models.Model):
     need = models.FloatField(default=0)
     novelty = models.FloatField(default=0)
     value = models.FloatField(default=0)
+    is_blind = models.BooleanField(default=False)  # its value is drawn by lot, and no model's opinion is shown with it
     condition_holds = models.BooleanField(null=True, blank=True)  # None: not asked for, or not reviewed yet
     is_gold = models.BooleanField(default=False)  # its answer is settled: reviewers are measured by it
     is_disputed = models.BooleanField(default=False)  # a second opinion differed: a lead decides
@@ -87,6 +97,35 @@ class Photo(models.Model):
                 fields=["received_at"],
                 name="photo_original_kept",
                 condition=models.Q(original_deleted_at=None),
+            ),
+            models.Index(fields=["stack"], name="photo_stack"),
+            # Stacks: a volunteer's latest photos for one challenge, and look-alikes of a label across the project.
+            models.Index(
+                fields=["volunteer", "challenge", "claimed_label", "received_at"],
+                name="photo_recent",
+                condition=models.Q(look64__isnull=False),
+            ),
+            *(
+                models.Index(
+                    "project",
+                    "claimed_label",
+                    LookBand(band),
+                    "received_at",
+                    name=f"photo_look_band_{band}",
+                    condition=models.Q(look64__isnull=False),
+                )
+                for band in range(4)
+            ),
+            # Coverage, and the need of what waits.
+            models.Index(
+                fields=["project", "label", "challenge", "condition_holds"],
+                name="photo_coverage",
+                condition=models.Q(state=PhotoState.ACCEPTED),
+            ),
+            models.Index(
+                fields=["project", "claimed_label", "challenge"],
+                name="photo_waiting_by_claim",
+                condition=models.Q(state=PhotoState.AWAITING_REVIEW),
             ),
         ]
 
