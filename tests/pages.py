@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import itertools
+import random
 import uuid
 from datetime import date
 from typing import Any
@@ -60,13 +62,14 @@ def make_photo(project: Project, by: Volunteer, label: str | None = "5", challen
 
 
 def draw_note(seed: uuid.UUID, words: str) -> bytes:
-    """A JPEG of a made-up note on a table, no two alike."""
-    hue = seed.int % 360
-    image = Image.new("RGB", (800, 600), f"hsl({hue}, 18%, 40%)")
+    """A JPEG of a made-up note on a patchwork, no two alike: they must not end in one stack."""
+    hue, chance = seed.int % 360, random.Random(seed.int)
+    image = Image.new("RGB", (800, 600))
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((110, 150, 690, 450), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
-    draw.rectangle((140, 180, 300, 420), outline="white", width=6)
-    draw.text((420, 210), words, fill="#223", font_size=150)
+    for x, y in itertools.product(range(0, 800, 100), range(0, 600, 100)):
+        draw.rectangle((x, y, x + 99, y + 99), fill=f"hsl({hue}, 18%, {chance.randrange(15, 85)}%)")
+    draw.rounded_rectangle((210, 200, 590, 400), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
+    draw.text((360, 230), words, fill="#223", font_size=120)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

@@ -11,11 +11,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from collector.domain import projects
 from collector.enums import PhotoState, Remark, ReviewAction, ReviewOrder, Shown
 from collector.models import Appeal, Challenge, Photo, Project, Review
+from collector.models.photos import ON_TOP
 from foundation.problems import Problem
 
 NO_LABEL = "none"  # photos whose volunteer did not know
 DISAGREES = 0.5  # the phone's model gave the claimed label less than this
-ON_TOP = Q(state=PhotoState.AWAITING_REVIEW, is_top=True)
 SHOWN = {
     Shown.WAITING: ON_TOP,
     Shown.ACCEPTED: Q(state=PhotoState.ACCEPTED),
