@@ -19,6 +19,7 @@ from foundation.problems import Problem
 MOST = 200  # photos a request
 TRIES = 3  # when others took the same photos in the same moment
 COUNTED = 1000  # beyond this, nobody needs the exact number, and counting would read the whole index
+COUNTED_FILTERED = 200  # a filter without an index of its own reads many photos for each that matches
 STACK_SHOWN = 60  # members of one stack that are named
 WAITING = """
     SELECT project.id, waiting.count FROM collector_project AS project, LATERAL (
@@ -53,8 +54,7 @@ def serve(project: Project, chosen: Filter, *, by: User, after: str = "", limit:
         held = holds.take(found.photos, by=by)
         if held or not found.photos:
             break
-    is_everything = replace(chosen, order=ReviewOrder.VALUE) == Filter()
-    mixed = opinions.choose(project, len(held), by=by) if is_everything else []
+    mixed = opinions.choose(project, len(held), by=by) if _is_everything(chosen) else []
     return Page(_mix(held, mixed), _members(project, held), found.after)
 
 
@@ -72,12 +72,13 @@ def page(photos: QuerySet[Photo], order: ReviewOrder, *, after: str = "", limit:
     found = list(ordered.select_related(*opinions.SHOWN).prefetch_related("challenge__conditions")[: limit + 1])
     is_end = len(found) <= limit
     del found[limit:]
-    return Page(found, after="" if is_end else _write_cursor(found[-1], name))
+    return Page(found, after="" if is_end else write_cursor(found[-1], name))
 
 
-def count(project: Project, chosen: Filter) -> int:
-    """How many photos match, up to ``COUNTED``."""
-    return filters.select(project, chosen).order_by()[:COUNTED].count()
+def count(project: Project, chosen: Filter) -> tuple[int, int]:
+    """How many photos match, and how far was counted: so many or more."""
+    most = COUNTED if _is_everything(chosen) else COUNTED_FILTERED
+    return filters.select(project, chosen).order_by()[:most].count(), most
 
 
 def count_waiting(mine: Iterable[Project]) -> dict[int, int]:
@@ -85,6 +86,10 @@ def count_waiting(mine: Iterable[Project]) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(WAITING, [COUNTED, [project.pk for project in mine]])
         return dict(cursor.fetchall())
+
+
+def _is_everything(chosen: Filter) -> bool:
+    return replace(chosen, order=ReviewOrder.VALUE) == Filter()
 
 
 def _mix(held: list[Photo], others: list[Photo]) -> list[Photo]:
@@ -106,7 +111,8 @@ def _members(project: Project, tops: list[Photo]) -> dict[uuid.UUID, list[uuid.U
     return dict(found)
 
 
-def _write_cursor(photo: Photo, name: str) -> str:
+def write_cursor(photo: Photo, name: str) -> str:
+    """Where the page behind this photo starts, in an order by the field ``name``."""
     value = getattr(photo, name)
     return f"{value.isoformat() if name == 'received_at' else repr(value)}~{photo.pk}"
 

@@ -107,6 +107,6 @@ def require_access(request: HttpRequest, slug: str, least: Role = Role.REVIEWER)
 
 def _batch(project: Project, chosen: Filter, user: User, after: str, limit: int) -> dict[str, Any]:
     page = queues.serve(project, chosen, by=user, after=after, limit=limit)
-    left = queues.count(project, chosen)
+    left, most = queues.count(project, chosen)
     described = [showing.photo(photo, page.members.get(photo.pk, [])) for photo in page.photos]
-    return {"photos": described, "after": page.after, "left": left, "most": queues.COUNTED}
+    return {"photos": described, "after": page.after, "left": left, "most": most}
