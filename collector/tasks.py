@@ -2,7 +2,8 @@
 
 import uuid
 
-from collector.domain import normalising, photos
+from collector.domain import normalising, ordering, photos
+from collector.models import Project
 from foundation import jobs
 
 
@@ -16,6 +17,13 @@ def normalise_photo(key: str) -> None:
 def erase_photo(key: str) -> None:
     """Delete the bytes of one photo that its owner erased."""
     photos.erase_photo(uuid.UUID(key))
+
+
+@jobs.task("collector.refresh_needs")
+def refresh_needs() -> None:
+    """Bring the order of what waits up to date with what was accepted meanwhile."""
+    for project in Project.objects.all():
+        ordering.refresh_needs(project)
 
 
 @jobs.task("collector.delete_originals")
