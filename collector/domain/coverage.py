@@ -60,9 +60,19 @@ class Coverage:
     rows: list[Row]
 
     def weakest(self, limit: int) -> list[Cell]:
-        """The cells with the fewest photos that are not robust yet; of equal ones labels as a whole come first."""
-        cells = [cell for row in self.rows for cell in (row.total, *row.cells) if cell.count < ROBUST]
-        return sorted(cells, key=lambda cell: (cell.count, cell.condition is not None))[:limit]
+        """The cells with the fewest photos that are not robust yet.
+
+        Of equal ones labels as a whole come first, then those of the weaker label. A label without any photo is said
+        once, not again under every condition.
+        """
+        weak = [
+            (cell, row.total.count)
+            for row in self.rows
+            for cell in (row.total, *(row.cells if row.total.count else ()))
+            if cell.count < ROBUST
+        ]
+        weak.sort(key=lambda pair: (pair[0].count, pair[0].condition is not None, pair[1]))
+        return [cell for cell, _ in weak[:limit]]
 
 
 def measure_coverage(project: Project) -> Coverage:

@@ -30,7 +30,5 @@ class Command(BaseCommand):
             )
         except Problem as problem:
             raise CommandError(str(problem)) from problem
-        retired = ", retired" if condition.is_retired else ""
-        self.stdout.write(
-            f"{project}: {condition.slug} is '{condition.name}' ({condition.get_axis_display()}){retired}."
-        )
+        about = f"about {condition.axis}{', retired' if condition.is_retired else ''}"
+        self.stdout.write(f"{project}: {condition.slug} is '{condition.name}', {about}.")
