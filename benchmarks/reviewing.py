@@ -33,7 +33,8 @@ PAINTED = """([selector, count]) => new Promise((resolve) => {
   const look = () => {
     const images = [...document.querySelectorAll(selector)];
     const painted = images.length >= count && images.every((image) => image.complete && image.naturalWidth > 0);
-    requestAnimationFrame(painted ? () => resolve(images.map((image) => image.closest("[data-photo]").dataset.photo)) : look);
+    const ids = images.map((image) => image.closest("[data-photo]").dataset.photo);
+    requestAnimationFrame(painted ? () => resolve(ids) : look);
   };
   look();
 })"""
@@ -180,7 +181,7 @@ def _fill() -> str:
     from collector.models import Photo
     from foundation.models import User
 
-    project = projects.create_project(SLUG, name="Bench", labels=["note"][:0], second_opinion_share=0, gold_share=0)
+    project = projects.create_project(SLUG, name="Bench", second_opinion_share=0, gold_share=0)
     label = projects.add_label(project, "note", name="A note")
     device, _ = guests.register_guest(current_text().version)
     wanted = 3 * PHOTOS + 200  # the grid's screens are full to the end
@@ -201,10 +202,10 @@ def _fill() -> str:
 
 
 def _render(number: int) -> bytes:
-    from config.demo import renderer
+    from config.demo import currency, renderer
 
     person = renderer.draw_photographer(number % 40, client=False)
-    return renderer.render_photo(person, renderer.LABELS[number % len(renderer.LABELS)], number)
+    return renderer.render_photo(person, currency.NOTES[number % len(currency.NOTES)].slug, number)
 
 
 @contextmanager

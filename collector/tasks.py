@@ -2,7 +2,8 @@
 
 import uuid
 
-from collector.domain import normalising, photos, reverts
+from collector.domain import normalising, ordering, photos, reverts
+from collector.models import Project
 from foundation import jobs
 
 
@@ -22,6 +23,13 @@ def erase_photo(key: str) -> None:
 def revert(key: str) -> None:
     """Take back decisions as a lead asked."""
     reverts.work_off(int(key))
+
+
+@jobs.task("collector.refresh_needs")
+def refresh_needs() -> None:
+    """Bring the order of what waits up to date with what was accepted meanwhile."""
+    for project in Project.objects.all():
+        ordering.refresh_needs(project)
 
 
 @jobs.task("collector.delete_originals")

@@ -5,13 +5,13 @@ import io
 import itertools
 import random
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from collector.domain import challenges, guests, normalising, projects, uploads
-from collector.enums import Role
+from collector.domain import challenges, conditions, guests, normalising, projects, uploads
+from collector.enums import PhotoState, Role
 from collector.models import Challenge, Photo, Project, Volunteer
 from foundation.models import User
 from training.enums import GateDecision, RunState, StageName
@@ -59,6 +59,31 @@ def make_photo(project: Project, by: Volunteer, label: str | None = "5", challen
     uploads.receive_photo(upload, [body], by=by)
     assert normalising.normalise_photo(photo_id)
     return Photo.objects.get(pk=photo_id)
+
+
+def accept_many(project: Project, by: Volunteer) -> None:
+    """Accepted photos without pixels, of some labels under some conditions, so that there is something to count."""
+    for back, (label, slugs, count) in enumerate(
+        [("5", ["dim"], 230), ("5", ["held", "busy"], 41), ("10", ["bright"], 12), ("10", [], 150), ("20", ["far"], 30)]
+    ):
+        asked = conditions.get_conditions(project, slugs)
+        day = NIGHT - timedelta(days=back + 1)
+        challenge = challenges.set_challenge(project, day, text="A note", conditions=asked)
+        kind = projects.get_label(project, label)
+        Photo.objects.bulk_create(
+            Photo(
+                id=uuid.uuid4(),
+                project=project,
+                volunteer=by,
+                challenge=challenge,
+                claimed_label=kind,
+                label=kind,
+                state=PhotoState.ACCEPTED,
+                condition_holds=bool(slugs) or None,
+                size_bytes=1,
+            )
+            for _ in range(count)
+        )
 
 
 def draw_note(seed: uuid.UUID, words: str) -> bytes:

@@ -6,7 +6,7 @@ import uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
-from collector.domain import photos, stacks
+from collector.domain import measuring, ordering, photos, stacks
 from collector.enums import PhotoState
 from collector.models import Photo
 from collector.normaliser import sandbox
@@ -58,7 +58,9 @@ def record_normalised(lease: jobs.Lease, photo_id: uuid.UUID, made: Normalised) 
             look_hash=made.look_hash,
             look64=made.look64,
             measurements=made.measurements,
+            remarks=measuring.remark(made.measurements, photo.challenge),
             stack=place.stack,
+            **ordering.rate(photo, place.nearest),
         )
         if moved and place.stack != photo_id:
             stacks.promote([photo_id])

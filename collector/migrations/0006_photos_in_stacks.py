@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='photo',
-            index=models.Index(condition=models.Q(('state', 'awaiting_review')), fields=['project', 'claimed_label', 'challenge'], name='photo_waiting_by_claim'),
+            index=models.Index(condition=models.Q(('state', 'awaiting_review')), fields=['project', 'claimed_label', 'challenge', 'need'], name='photo_waiting_by_claim'),
         ),
         migrations.RunPython(give_each_its_own_stack, migrations.RunPython.noop),
     ]

@@ -123,7 +123,7 @@ class Photo(models.Model):
                 condition=models.Q(state=PhotoState.ACCEPTED),
             ),
             models.Index(
-                fields=["project", "claimed_label", "challenge"],
+                fields=["project", "claimed_label", "challenge", "need"],
                 name="photo_waiting_by_claim",
                 condition=models.Q(state=PhotoState.AWAITING_REVIEW),
             ),

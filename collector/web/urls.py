@@ -1,8 +1,8 @@
-"""Addresses of the review pages and of photos."""
+"""Addresses of the review pages, the coverage page and of photos."""
 
 from django.urls import path
 
-from collector.web import details, images, reverts, review
+from collector.web import coverage, details, images, reverts, review
 
 urlpatterns = [
     path("review/<slug:slug>/", review.show_page, name="review"),
@@ -15,5 +15,6 @@ urlpatterns = [
     path("review/<slug:slug>/pace/", details.show_pace, name="review_pace"),
     path("review/<slug:slug>/reverts/", reverts.show_reverts, name="review_reverts"),
     path("review/<slug:slug>/reverts/<int:revert_id>/", reverts.show_revert, name="review_revert"),
+    path("coverage/<slug:slug>/", coverage.show_coverage, name="coverage"),
     path("photos/<uuid:photo_id>/<str:kind>", images.show_image, name="photo_image"),
 ]
