@@ -156,6 +156,15 @@ def _losses() -> Iterator[Check]:
     yield Check("photos lost", not lost, detail, do)
 
 
+def _limits() -> Iterator[Check]:
+    for name in ("LIMIT_UPLOADS", "LIMIT_UPLOAD_MB", "LIMIT_RECONCILES", "LIMIT_GUESTS"):
+        on = ", ".join(f"{one.amount} per {one.multiples} {one.GRANULARITY.name}" for one in getattr(settings, name))
+        yield Check(f"limit: {name}", bool(on), on or "off", "" if on else f"nothing is limited; set {name}")
+    proxies = settings.TRUSTED_PROXIES
+    detail = f"{proxies} trusted" if proxies else "none trusted; X-Forwarded-For is not looked at"
+    yield Check("proxies", ok=True, detail=detail)
+
+
 def _training() -> Iterator[Check]:
     yield _modules("training", TRAINING_MODULES, None, "run make setup on machines that train")
 
@@ -208,6 +217,7 @@ _LOOKS: list[tuple[str, Callable[[], Iterator[Check]], bool, str]] = [
     ("workers", _workers, False, _SERVICES),
     ("jobs", _jobs, False, "see the database above"),
     ("photos lost", _losses, False, "see the database above"),
+    ("limits", _limits, False, "see LIMIT_UPLOADS"),
     ("training", _training, False, "run make setup on machines that train"),
     ("LiteRT converter", _converter, False, "see TRAINING_LITERT_PYTHON"),
     ("browser for tests", _browser, False, ""),

@@ -13,6 +13,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from collector.api.access import VolunteerToken, device_of, refuse_unknown_query, volunteer_of
 from collector.api.body import announced_sha256, drain, read_chunks
+from collector.api.limits import limit_upload
 from collector.api.schemas import PhotoOut, PhotoQuery, PhotoUrls, ProblemOut, ReceiptOut
 from collector.domain import challenges, photos, projects, uploads
 from collector.domain.receipts import Receipt
@@ -37,7 +38,7 @@ BODY = {
         }
     ],
 }
-REFUSALS = frozenset({400, 401, 404, 409, 410, 411, 413, 415, 503, 507})
+REFUSALS = frozenset({400, 401, 404, 409, 410, 411, 413, 415, 429, 503, 507})
 
 
 @router.put("/photos/{photo_id}", response={200: ReceiptOut, 201: ReceiptOut, REFUSALS: ProblemOut}, openapi_extra=BODY)
@@ -85,6 +86,7 @@ def delete_photo(request: HttpRequest, photo_id: UUID) -> Status[None]:
 
 
 def _receive(request: HttpRequest, photo_id: UUID, query: PhotoQuery) -> Receipt:
+    limit_upload(request)
     refuse_unknown_query(request, PhotoQuery)
     try:
         project = projects.get_project(query.project)

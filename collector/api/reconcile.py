@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from collector.api.access import VolunteerToken, refuse_unknown_query, volunteer_of
+from collector.api.limits import limit_reconcile
 from collector.api.schemas import AskedPhotoIn, AskedPhotosIn, HeldPhotoOut, HeldPhotosOut, ProblemOut, ReceiptOut
 from collector.domain import reconciling
 from collector.domain.receipts import Receipt, receipt_for
@@ -15,6 +16,7 @@ router = Router(auth=VolunteerToken(), tags=["photos"])
 @router.post("/photos/reconcile", response={200: HeldPhotosOut, frozenset({400, 401, 429}): ProblemOut})
 def post_reconcile(request: HttpRequest, response: HttpResponse, asked: AskedPhotosIn) -> HeldPhotosOut:
     """What the server holds of up to 500 photos, so that a phone sends what is missing and nothing else."""
+    limit_reconcile(request)
     refuse_unknown_query(request)
     answers = reconciling.reconcile_photos([_asked(one) for one in asked.photos], by=volunteer_of(request))
     response["Cache-Control"] = "no-store"

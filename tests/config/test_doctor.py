@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import limits
 import pytest
 from django.core.management import call_command
 from django.db.models import F
@@ -72,6 +73,16 @@ def test_lost_photos_are_told(found: Any) -> None:
     assert (check.ok, check.required) == (False, False)
     assert check.detail.startswith("1 receipts")
     assert "photo.lost" in check.do
+
+
+def test_limits_are_told(found: Any, settings: Settings) -> None:
+    settings.LIMIT_UPLOADS, settings.LIMIT_GUESTS = limits.parse_many("5/minute, 90/2 days"), []
+    checks = found()
+    assert checks["limit: LIMIT_UPLOADS"].detail == "5 per 1 minute, 90 per 2 day"
+    assert (checks["limit: LIMIT_GUESTS"].ok, checks["limit: LIMIT_GUESTS"].detail) == (False, "off")
+    assert "X-Forwarded-For is not looked at" in checks["proxies"].detail
+    settings.TRUSTED_PROXIES = 2
+    assert found()["proxies"].detail == "2 trusted"
 
 
 def test_no_worker_is_a_note_and_never_a_failure(found: Any) -> None:
