@@ -1,7 +1,7 @@
 """Fields and constraints of the data side. The rules live in domain/."""
 
 from collector.models.challenges import Challenge
-from collector.models.photos import Photo
+from collector.models.photos import LostPhoto, Photo
 from collector.models.projects import Condition, Label, Membership, Project
 from collector.models.reviews import Appeal, Hold, Opinion, Revert, Review
 from collector.models.volunteers import Consent, ConsentText, Device, Volunteer
@@ -15,6 +15,7 @@ __all__ = [
     "Device",
     "Hold",
     "Label",
+    "LostPhoto",
     "Membership",
     "Opinion",
     "Photo",

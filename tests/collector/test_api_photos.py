@@ -34,6 +34,7 @@ def test_get_tells_how_the_photo_is_doing(alice: Phone) -> None:
         "state": "received",
         "reason": "",
         "received_at": in_json(photo.received_at),
+        "is_late": False,
         "urls": None,
     }
     normalising.normalise_photo(photo_id)
