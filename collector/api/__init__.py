@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from collector.api import challenges, guests, photos
+from collector.api import account, challenges, guests, photos
 from collector.api.refusals import add_problem_handlers
 
 __all__ = ["add_problem_handlers", "router"]
@@ -11,3 +11,4 @@ router = Router()
 router.add_router("", photos.router)
 router.add_router("", guests.router)
 router.add_router("", challenges.router)
+router.add_router("", account.router)

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from collector.domain import projects
-from collector.enums import PhotoState, ReviewAction
+from collector.enums import DeletionCause, PhotoState, ReviewAction
 from collector.models import Photo, Project, Review, Volunteer
 from foundation import blobs, jobs
 from foundation.models import User
@@ -74,6 +74,11 @@ def accepted_photos(project: Project) -> QuerySet[Photo]:
     return Photo.objects.filter(project=project, state=PhotoState.ACCEPTED).order_by("pk")
 
 
+def erased_photos(project: Project) -> QuerySet[Photo]:
+    """What may not be used any more, for whatever reason, in a stable order. It only ever grows."""
+    return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
+
+
 def say_reason(photo: Photo) -> str:
     """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
     if photo.state == PhotoState.UNREADABLE:
@@ -98,21 +103,35 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
     bytes even if this process dies before it has done so itself.
     """
     photo = get_photo_for(volunteer, photo_id)
-    nothing: dict[str, Any] = {
-        "unreadable_reason": "",
-        "look_hash": "",
-        "captured_at": None,
-        "release": "",
-        "scores": {},
-    }
     with transaction.atomic():
-        others = Photo.objects.filter(pk=photo.pk).exclude(state=PhotoState.DELETED)
-        if others.update(state=PhotoState.DELETED, **nothing):
+        if mark_deleted(Photo.objects.filter(pk=photo.pk), DeletionCause.OWNER):
             jobs.add(ERASE, str(photo.pk))
     try:
         erase_photo(photo.pk)
     except Exception:  # whatever the storage says: nobody can see the photo any more, and the job tries again
         log.exception("photo.not_erased_yet photo=%s", photo_id)
+
+
+def mark_deleted(found: QuerySet[Photo], cause: DeletionCause) -> list[uuid.UUID]:
+    """Make these photos rows without content, which nobody sees any more, and return the ids of those that were not.
+
+    Call it in the transaction that adds the job which deletes the bytes. Rows are locked in the order of their ids.
+    """
+    nothing: dict[str, Any] = {
+        "unreadable_reason": "",
+        "look_hash": "",
+        "look64": None,
+        "measurements": {},
+        "remarks": [],
+        "captured_at": None,
+        "release": "",
+        "scores": {},
+    }
+    left = found.exclude(state=PhotoState.DELETED).order_by("pk").select_for_update(no_key=True, of=("self",))
+    ids = list(left.values_list("pk", flat=True))
+    gone = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
+    Photo.objects.filter(pk__in=ids).update(**gone, **nothing)
+    return ids
 
 
 def erase_photo(photo_id: uuid.UUID) -> bool:

@@ -129,6 +129,11 @@ def can_review(project: Project, user: User | AnonymousUser) -> bool:
     return user.is_superuser or Membership.objects.filter(project=project, user=user).exists()
 
 
+def has_membership(user: User) -> bool:
+    """Whether this person has a role in any project."""
+    return Membership.objects.filter(user=user).exists()
+
+
 def require_reviewer(project: Project, user: User | AnonymousUser) -> None:
     """Raise Problem ``not-a-reviewer`` unless the user belongs to the project; superusers may do everything."""
     if not can_review(project, user):

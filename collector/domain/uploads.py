@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import IntegrityError, transaction
 
-from collector.domain import consents, photos
+from collector.domain import consents, photos, volunteers
 from collector.domain.normalising import NORMALISE
 from collector.enums import PhotoState
 from collector.models import Challenge, Device, Label, Photo, Project, Volunteer
@@ -71,6 +71,9 @@ def receive_photo(upload: Upload, body: Iterable[bytes], *, by: Volunteer) -> Re
         blob.commit()
     try:
         return _receipt(_insert(upload, media_type, blob.size, by), is_new=True)
+    except Problem:  # the volunteer left while the bytes came in: nothing of them may stay
+        blobs.delete(photos.original_key(upload.photo_id, upload.sha256))
+        raise
     except IntegrityError:
         first = Photo.objects.filter(pk=upload.photo_id).first()
         if first is None:  # another constraint, such as a project deleted under us
@@ -140,6 +143,7 @@ def _media_type(head: bytes) -> str:
 
 def _insert(upload: Upload, media_type: str, size_bytes: int, by: Volunteer) -> Photo:
     with transaction.atomic():
+        by = volunteers.lock_surviving(by)  # a merge or an erasure now waits for this photo, or this photo for it
         photo = Photo.objects.create(
             id=upload.photo_id,
             project=upload.project,
@@ -169,7 +173,7 @@ def _lose_race(first: Photo, sha256: str, by: Volunteer) -> Receipt:
 
 
 def _replay(first: Photo, sha256: str, by: Volunteer) -> Receipt:
-    if first.volunteer_id != by.pk:
+    if first.volunteer_id not in {by.pk, volunteers.surviving_id(by)}:
         raise photos.unknown_photo(first.pk)
     if first.state == PhotoState.DELETED:
         raise Problem("photo-deleted", 410, "You deleted this photo.", do="Send it under a new id if you want it back.")
