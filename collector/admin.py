@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from collector.models import Challenge, Condition, Label, Membership, Photo, Project, Review, Volunteer
+from collector.domain import consents
+from collector.models import Challenge, Condition, ConsentText, Label, Membership, Photo, Project, Review, Volunteer
 
 if TYPE_CHECKING:  # generic only in the stubs
     Table = admin.ModelAdmin[Any]
@@ -103,3 +104,26 @@ class ReviewAdmin(ReadOnly):
 @admin.register(Volunteer)
 class VolunteerAdmin(ReadOnly):
     list_display = ("id", "nickname", "created_at")
+
+
+@admin.register(ConsentText)
+class ConsentTextAdmin(Table):
+    """Texts are published here and never changed: photos point to them as proof."""
+
+    list_display = ("version", "published_at")
+    fields = ("version", "body", "published_at")
+    readonly_fields = ("published_at",)
+    ordering = ("-published_at",)
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """Other words are another version."""
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """Somebody may have agreed to it."""
+        return False
+
+    def save_model(self, _request: HttpRequest, obj: ConsentText, _form: Any, _change: bool) -> None:
+        """As the command does; the form has refused a version that is taken."""
+        published = consents.publish_text(obj.version, obj.body)
+        obj.pk, obj.published_at = published.pk, published.published_at

@@ -2,7 +2,7 @@
 
 import uuid
 
-from collector.domain import normalising, ordering, photos, reverts
+from collector.domain import erasures, exports, normalising, ordering, photos, reverts
 from collector.models import Project
 from foundation import jobs
 
@@ -36,3 +36,21 @@ def refresh_needs() -> None:
 def delete_originals() -> None:
     """Delete the originals that were kept long enough."""
     photos.delete_originals()
+
+
+@jobs.task(exports.EXPORT, long=True)
+def make_export(key: str) -> None:
+    """Write the zip of one person."""
+    exports.make_export(uuid.UUID(key))
+
+
+@jobs.task("collector.delete_exports")
+def delete_exports() -> None:
+    """Delete the zips that were kept long enough."""
+    exports.delete_expired()
+
+
+@jobs.task(erasures.ERASE_ACCOUNT, long=True)
+def erase_account(key: str) -> None:
+    """Delete the bytes of somebody who left."""
+    erasures.carry_out(uuid.UUID(key))

@@ -31,9 +31,13 @@ TRANSPORT: dict[str, Any] = {
     # A half-open connection is noticed in under a minute: workers used to stay alive but deaf.
     "health_check_interval": 25,
 }
-QUEUES = ("default", "media", "train")
+QUEUES = ("default", "media", "slow", "train")
 ROUTES = {
     "collector.normalise_photo": {"queue": "media"},  # many and short: they must not wait behind anything else
+    # Minutes where there are many photos, and nobody waits: a busy server gives them a worker of their own.
+    "collector.erase_account": {"queue": "slow"},
+    "collector.make_export": {"queue": "slow"},
+    "training.mark_erasures": {"queue": "slow"},
     "training.run_night": {"queue": "train"},  # hours: a worker of its own, on a machine of its own where there is one
 }
 
@@ -60,6 +64,16 @@ def beat_schedule(night_hour_utc: int) -> dict[str, dict[str, Any]]:
             "task": "collector.refresh_needs",
             "schedule": crontab(minute="*/10"),
             "options": {"expires": 540},
+        },
+        "delete exports": {
+            "task": "collector.delete_exports",
+            "schedule": crontab(minute="27"),
+            "options": {"expires": 3000},
+        },
+        "mark erasures": {
+            "task": "training.mark_erasures",
+            "schedule": crontab(minute="47"),
+            "options": {"expires": 3000},
         },
         "refresh documents": {
             "task": "modelhub.refresh_documents",

@@ -198,7 +198,7 @@ def _programs(listener: socket.socket, home: Path, *, train_worker: bool, beat: 
     node = f"{os.getpid()}@%h"  # two stacks on one broker must not take each other for themselves
     programs = [
         Program("web", web, signal.SIGTERM),
-        Program("worker", [*WORKER, "-Q", "default,media", "-c", "2", "-n", f"worker-{node}"]),
+        Program("worker", [*WORKER, "-Q", "default,media,slow", "-c", "2", "-n", f"worker-{node}"]),
     ]
     if train_worker:
         # One night at a time, and none reserved: a reserved one would sit unacknowledged for hours.

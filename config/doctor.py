@@ -205,6 +205,13 @@ def _https() -> Iterator[Check]:
     yield Check("https", secure, detail, "" if secure else "in production set SECURE=1 and leave DEBUG off")
 
 
+def _mail() -> Iterator[Check]:
+    sends = settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+    where = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if sends else settings.EMAIL_BACKEND.split(".")[-2]
+    needed = settings.SECURE and not sends
+    yield Check("mail", not needed, where, "set EMAIL_URL: nobody gets a code to sign in with" if needed else "")
+
+
 _SERVICES = "start it with make dev or make manage, or see DATABASE_URL and REDIS_URL"
 _LOOKS: list[tuple[str, Callable[[], Iterator[Check]], bool, str]] = [
     ("python", _python, True, ""),
@@ -222,5 +229,6 @@ _LOOKS: list[tuple[str, Callable[[], Iterator[Check]], bool, str]] = [
     ("LiteRT converter", _converter, False, "see TRAINING_LITERT_PYTHON"),
     ("browser for tests", _browser, False, ""),
     ("sandbox", _sandbox, True, "photos cannot be normalised on this machine: install the web extra"),
+    ("mail", _mail, False, ""),
     ("https", _https, False, ""),
 ]

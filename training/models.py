@@ -22,6 +22,11 @@ class Run(models.Model):
         default=dict, blank=True
     )  # what the night set out with: spec, code, production, start weights
     progress = models.JSONField(default=dict, blank=True)  # {stage, step, total, eta_s, message, at}
+    # Of the photos it learned from; and how many of the project's were erased when that was looked up.
+    photos_erased = models.PositiveIntegerField(default=0)
+    last_erased_at = models.DateTimeField(null=True, blank=True)
+    erasures_seen = models.PositiveIntegerField(default=0)
+    features_deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

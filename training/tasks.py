@@ -8,7 +8,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from foundation import jobs
-from training.domain import folders, nights
+from training.domain import erasures, folders, nights
 from training.domain.shifts import NightStoppedError
 
 
@@ -26,6 +26,12 @@ def run_night(key: str) -> None:
 def start_nights() -> None:
     """Adds tonight's run of every project. The unique row makes any number of beats safe."""
     nights.start_nights(timezone.now().date())
+
+
+@jobs.task("training.mark_erasures", long=True)
+def mark_erasures() -> None:
+    """Says on each run how many of its photos were erased since."""
+    erasures.mark_all()
 
 
 @worker_shutting_down.connect

@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from collector.api import challenges, guests, photos, reconcile
+from collector.api import account, challenges, guests, photos, reconcile
 from collector.api.refusals import add_problem_handlers
 
 __all__ = ["add_problem_handlers", "router"]
@@ -12,3 +12,4 @@ router.add_router("", reconcile.router)  # before the addresses with an id in th
 router.add_router("", photos.router)
 router.add_router("", guests.router)
 router.add_router("", challenges.router)
+router.add_router("", account.router)

@@ -15,7 +15,7 @@ from collector.api.access import VolunteerToken, device_of, refuse_unknown_query
 from collector.api.body import announced_sha256, drain, read_chunks
 from collector.api.limits import limit_upload
 from collector.api.schemas import PhotoOut, PhotoQuery, PhotoUrls, ProblemOut, ReceiptOut
-from collector.domain import challenges, photos, projects, uploads
+from collector.domain import challenges, consents, photos, projects, uploads
 from collector.domain.receipts import Receipt
 from collector.enums import PhotoState
 from collector.models import Photo
@@ -56,6 +56,8 @@ def put_photo(
     response["Location"] = request.path
     response["Daybreak-Receipt"] = json.dumps(said.model_dump(), cls=NinjaJSONEncoder)
     response["Cache-Control"] = "no-store"
+    if newer := consents.newer_version(volunteer_of(request)):  # a hint; the photo is kept under the text agreed to
+        response["Daybreak-Consent"] = newer
     return Status(201 if receipt.is_new else 200, said)
 
 

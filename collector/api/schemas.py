@@ -121,6 +121,61 @@ class GuestOut(Schema):
     token: str = Field(description="Shown this once; the server keeps only its hash.")
 
 
+class VolunteerOut(Schema):
+    volunteer: uuid.UUID = Field(description="Whom this device speaks for now.")
+    email: str
+
+
+class DeviceOut(Schema):
+    device: int
+    name: str
+    created_at: dt.datetime
+    last_seen_on: dt.date | None = Field(description="The day it last asked for anything.")
+    is_current: bool = Field(description="Whether it is the one that asks.")
+
+
+class ConsentTextOut(Schema):
+    version: str
+    text: str
+    published_at: dt.datetime
+
+
+class ConsentIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(max_length=20, description="The consent text the person agreed to.")
+
+
+class ConsentOut(Schema):
+    version: str
+    agreed_at: dt.datetime
+
+
+class ExportOut(Schema):
+    export: uuid.UUID
+    state: str = Field(description="making, ready or failed; asking again tries a failed one again.")
+    photos_done: int
+    photos_total: int
+    size_bytes: int
+    asked_at: dt.datetime
+    expires_at: dt.datetime | None = Field(description="When the zip is deleted; null until it is ready.")
+
+
+class ErasureIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    erase_everything: bool = Field(description="True once the person has confirmed it.")
+
+
+class ErasureOut(Schema):
+    """The receipt."""
+
+    erasure: uuid.UUID
+    photos: int
+    asked_at: dt.datetime
+    finished_at: dt.datetime | None = Field(description="When the last byte was deleted; null until then.")
+
+
 class LabelOut(Schema):
     slug: str
     name: str

@@ -1,5 +1,7 @@
 """What volunteers agree to: numbered texts, and who agreed to which."""
 
+from django.db.models import Exists, OuterRef
+
 from collector.models import Consent, ConsentText, Volunteer
 from foundation.problems import Problem
 
@@ -37,6 +39,32 @@ def get_current_text(version: str) -> ConsentText:
     return text
 
 
+def publish_text(version: str, body: str) -> ConsentText:
+    """Publish a new text, current from now on. The same again changes nothing.
+
+    Raises Problem ``consent-version-taken`` (409) where the version has another text: what people agreed to never
+    changes, so other words are another version.
+    """
+    current_text()  # the product's own text stays the first, whatever is published after it
+    version, body = version.strip(), body.replace("\r\n", "\n").strip() + "\n"
+    text, is_new = ConsentText.objects.get_or_create(version=version, defaults={"body": body})
+    if not is_new and text.body != body:
+        raise Problem(
+            "consent-version-taken",
+            409,
+            f"The consent text {version!r} is published, with other words.",
+            do="Give the new words a version of their own.",
+        )
+    return text
+
+
+def newer_version(volunteer: Volunteer) -> str:
+    """The version of the current text where the volunteer has not agreed to it yet; empty where they have."""
+    agreed = Consent.objects.filter(text=OuterRef("pk"), volunteer=volunteer)
+    newest = ConsentText.objects.annotate(is_agreed=Exists(agreed)).order_by("-published_at", "-pk").first()
+    return newest.version if newest is not None and not newest.is_agreed else ""
+
+
 def agree(volunteer: Volunteer, text: ConsentText) -> Consent:
     """Record that the volunteer agreed. Agreeing again changes nothing: the first time is the proof."""
     consent, _ = Consent.objects.get_or_create(volunteer=volunteer, text=text)
@@ -45,4 +73,4 @@ def agree(volunteer: Volunteer, text: ConsentText) -> Consent:
 
 def latest_consent(volunteer: Volunteer) -> Consent | None:
     """What the volunteer agreed to last; None for those of an import, for whom the importer answers."""
-    return volunteer.consents.order_by("-agreed_at", "-pk").first()
+    return volunteer.consents.select_related("text").order_by("-agreed_at", "-pk").first()

@@ -88,7 +88,7 @@ def decide(
             _open_again(project, work, set(done))
         outcomes = [_judge(verdict, work, labels, done, asked) for verdict in verdicts]
         _write(work)
-    photos.erase_soon(work.private)
+    photos.erase_soon([photo.pk for photo in work.private])
     return [_with_problem(outcome) for outcome in outcomes]
 
 

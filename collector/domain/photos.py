@@ -94,6 +94,11 @@ def model_guess(photo: Photo) -> tuple[str, float] | None:
     return slug, share
 
 
+def erased_photos(project: Project) -> QuerySet[Photo]:
+    """What may not be used any more, for whatever reason, in a stable order. It only ever grows."""
+    return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
+
+
 def say_reason(photo: Photo) -> str:
     """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
     if photo.state == PhotoState.UNREADABLE:
@@ -120,26 +125,36 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
     photo = get_photo_for(volunteer, photo_id)
     with transaction.atomic():
         mark_erased([photo.pk], DeletionCause.OWNER)
-    erase_soon([photo])
+    erase_soon([photo.pk])
 
 
 def mark_erased(ids: Sequence[uuid.UUID], cause: DeletionCause) -> None:
-    """Hide photos from everybody and forget all about them, in the caller's transaction; jobs erase the bytes."""
-    stacks.lock(ids)
-    left = Photo.objects.filter(pk__in=ids).exclude(state=PhotoState.DELETED)
-    for photo_id in left.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True):
+    """Hide photos from everybody in the caller's transaction, and add the jobs that delete their bytes."""
+    for photo_id in mark_deleted(Photo.objects.filter(pk__in=ids), cause):
         jobs.add(ERASE, str(photo_id))
-    left.update(state=PhotoState.DELETED, deleted_because=cause, **NOTHING)
-    stacks.promote(ids)
 
 
-def erase_soon(photos: Iterable[Photo]) -> None:
-    """Erase the bytes of photos marked before, now if the storage lets us: nobody can see them any more anyway."""
-    for photo in photos:
+def erase_soon(ids: Iterable[uuid.UUID]) -> None:
+    """Delete the bytes of photos marked before, now if the storage lets us: nobody can see them any more anyway."""
+    for photo_id in ids:
         try:
-            erase_photo(photo.pk)
+            erase_photo(photo_id)
         except Exception:  # whatever the storage says, the job tries again
-            log.exception("photo.not_erased_yet photo=%s", photo.pk)
+            log.exception("photo.not_erased_yet photo=%s", photo_id)
+
+
+def mark_deleted(found: QuerySet[Photo], cause: DeletionCause) -> list[uuid.UUID]:
+    """Make these photos rows without content, which nobody sees any more, and return the ids of those that were not.
+
+    Call it in the transaction that adds the job which deletes the bytes. Rows are locked in the order of their ids.
+    """
+    left = found.exclude(state=PhotoState.DELETED).order_by("pk").select_for_update(no_key=True, of=("self",))
+    stacks.lock(found.values_list("pk", flat=True))
+    ids = list(left.values_list("pk", flat=True))
+    gone = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
+    Photo.objects.filter(pk__in=ids).update(**gone, **NOTHING)
+    stacks.promote(ids)
+    return ids
 
 
 def erase_photo(photo_id: uuid.UUID) -> bool:

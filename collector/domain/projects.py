@@ -154,6 +154,11 @@ def require_role(project: Project, user: User | AnonymousUser, least: Role) -> R
     )
 
 
+def has_membership(user: User) -> bool:
+    """Whether this person has a role in any project."""
+    return Membership.objects.filter(user=user).exists()
+
+
 def require_reviewer(project: Project, user: User | AnonymousUser) -> None:
     """Raise Problem ``not-a-reviewer`` unless the user belongs to the project; superusers may do everything."""
     require_role(project, user, Role.REVIEWER)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from collector.domain import challenges, consents, photos
+from collector.domain import challenges, consents, photos, volunteers
 from collector.domain.normalising import NORMALISE
 from collector.domain.receipts import Receipt, receipt_for
 from collector.enums import PhotoState
@@ -62,6 +62,9 @@ def receive_photo(upload: Upload, body: Iterable[bytes], *, by: Volunteer) -> Re
         blob.commit()
     try:
         return receipt_for(_insert(upload, media_type, blob.size, by), is_new=True)
+    except Problem:  # the volunteer left while the bytes came in: nothing of them may stay
+        blobs.delete(photos.original_key(upload.photo_id, upload.sha256))
+        raise
     except IntegrityError:
         first = Photo.objects.filter(pk=upload.photo_id).first()
         if first is None:  # another constraint, such as a project deleted under us
@@ -133,6 +136,7 @@ def _insert(upload: Upload, media_type: str, size_bytes: int, by: Volunteer) -> 
     received_at = timezone.now()
     challenge = upload.challenge
     with transaction.atomic():
+        by = volunteers.lock_surviving(by)  # a merge or an erasure now waits for this photo, or this photo for it
         photo = Photo.objects.create(
             id=upload.photo_id,
             project=upload.project,
@@ -164,7 +168,7 @@ def _lose_race(first: Photo, sha256: str, by: Volunteer) -> Receipt:
 
 
 def _replay(first: Photo, sha256: str, by: Volunteer) -> Receipt:
-    if first.volunteer_id != by.pk:
+    if first.volunteer_id not in {by.pk, volunteers.surviving_id(by)}:
         raise photos.unknown_photo(first.pk)
     if first.state == PhotoState.DELETED:
         raise Problem("photo-deleted", 410, "You deleted this photo.", do="Send it under a new id if you want it back.")

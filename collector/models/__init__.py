@@ -1,6 +1,7 @@
 """Fields and constraints of the data side. The rules live in domain/."""
 
 from collector.models.challenges import Challenge
+from collector.models.leaving import Erasure, Export
 from collector.models.photos import LostPhoto, Photo
 from collector.models.projects import Condition, Label, Membership, Project
 from collector.models.reviews import Appeal, Hold, Opinion, Revert, Review
@@ -13,6 +14,8 @@ __all__ = [
     "Consent",
     "ConsentText",
     "Device",
+    "Erasure",
+    "Export",
     "Hold",
     "Label",
     "LostPhoto",

@@ -35,6 +35,7 @@ class Photo(models.Model):
     )
     label = models.ForeignKey("collector.Label", null=True, blank=True, on_delete=models.PROTECT, related_name="photos")
     state = models.CharField(max_length=16, choices=PhotoState, default=PhotoState.RECEIVED)
+    deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_because = models.CharField(max_length=10, choices=DeletionCause, blank=True)
     unreadable_reason = models.CharField(max_length=300, blank=True)
     media_type = models.CharField(max_length=30)

@@ -19,7 +19,7 @@ def rosa() -> User:
 
 
 def sign_in(client: Client, **given: str) -> Any:
-    return client.post("/login/", {"username": "rosa@example.org", "password": "correct horse", **given})
+    return client.post("/login/", {"login": "rosa@example.org", "password": "correct horse", **given})
 
 
 def test_home_for_anonymous_leads_to_the_login(client: Client) -> None:
@@ -66,7 +66,7 @@ def test_home_asks_the_same_queries_however_many_projects(
 
 # --- signing in and out --------------------------------------------------------------------------------------------
 def test_login_takes_the_address_in_any_case_and_goes_on(client: Client, rosa: User) -> None:
-    answer = sign_in(client, username="Rosa@Example.org", next="/runs/euro/")
+    answer = sign_in(client, login="Rosa@Example.org", next="/runs/euro/")
     assert (answer.status_code, answer["Location"]) == (302, "/runs/euro/")
 
 

@@ -152,7 +152,7 @@ def _start_over(shift: Shift) -> None:
     """A photo is gone, so nothing that was made from it may be used."""
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
-    for name in stages.ORDER:
+    for name in (*stages.ORDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
 
 

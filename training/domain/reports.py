@@ -58,6 +58,15 @@ def notices(run: Run) -> list[str]:
     return notes + [str(line) for result in results for line in result.get("notices", [])]
 
 
+def say_erased(run: Run) -> str:
+    """One sentence where the night learned from photos that are erased since; else empty."""
+    if not run.photos_erased:
+        return ""
+    photos = "1 photo that was" if run.photos_erased == 1 else f"{run.photos_erased:,} photos that were"
+    last = f", the last on {run.last_erased_at.date()}" if run.last_erased_at else ""
+    return f"Learned from {photos} erased since{last}. No later night learns from erased photos."
+
+
 def strategy(run: Run) -> dict[str, str] | None:
     """``name`` of how the candidate learned, and ``why``; None until it has."""
     stage = stages_of(run).get(StageName.FIT)

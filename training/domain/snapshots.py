@@ -14,6 +14,7 @@ from collector.domain import photos as collected
 from collector.enums import LabelState
 from collector.models import Label, Project
 from foundation import blobs, jobs
+from training.domain import merges
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.domain.splits import Seen, Split, pseudonym, split_photos
 from training.enums import Side, StageName
@@ -69,8 +70,11 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     labels = list(project.labels.filter(state=LabelState.LIVE))
     seen = [one for _, one in _stream(shift, project)]
     stored = _stored(project)
+    merged = merges.sides_of_merged(project, stored)
+    stored |= merged
     with shift.holding():
         split = split_photos(seen, stored, secret=project.split_secret, min_golden=project.min_golden_per_label)
+    split.stored |= {name: Side(side) for name, side in merged.items()}
     frozen = _write(shift.work, labels, seen, split, known)
     _store(shift, project, split)  # last: a night that cannot begin must not have sorted anybody
     return frozen

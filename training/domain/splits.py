@@ -22,6 +22,7 @@ BURST_PHOTOS = 8  # a longer series is cut: one person photographing for an hour
 NEAR_DUPLICATE = "near-duplicate of a golden photo"
 PINNED_ELSEWHERE = "pinned to the side its volunteer is not on"
 ONCE_GOLDEN = "golden on an earlier night, while its volunteer trains"
+ONCE_TRAINED = "learned from on an earlier night, while its volunteer judges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,8 @@ def _settle_person(unit: _Unit, stored: Mapping[str, str], result: Split) -> Non
     for seen in unit.photos:
         if stored.get(f"p:{seen.photo}") == Side.GOLDEN and side == Side.TRAIN:
             result.left_out[seen.photo] = ONCE_GOLDEN
+        elif stored.get(f"p:{seen.photo}") == Side.TRAIN and side == Side.GOLDEN:
+            result.left_out[seen.photo] = ONCE_TRAINED
         elif seen.pinned and seen.pinned != side:
             result.left_out[seen.photo] = PINNED_ELSEWHERE
         else:

@@ -63,7 +63,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "arch": (summary["candidate"] or {}).get("arch"),
         "artifacts": [_describe_artifact(each) for each in summary["artifacts"]],
         "labels": [_describe_label(row) for row in reports.label_rows(run)],
-        "notices": reports.notices(run),
+        "notices": [said for said in (reports.say_erased(run), *reports.notices(run)) if said],
     }
 
 
