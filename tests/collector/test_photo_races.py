@@ -110,7 +110,7 @@ def test_review_at_once_is_decided_once_and_says_by_whom(alice: Phone, rosa: Use
     photo = send(alice)
     first, second = at_once(
         lambda: reviews.accept_photo(photo.pk, by=rosa),
-        lambda: reviews.reject_photo(photo.pk, by=vera, reason="privacy"),
+        lambda: reviews.reject_photo(photo.pk, by=vera, reason="unsafe"),
     )
     lost = second if isinstance(second, Problem) else first
     assert isinstance(lost, Problem)
@@ -123,6 +123,5 @@ def test_undo_at_once_takes_back_one_decision(alice: Phone, rosa: User, notes: A
     photo = send(alice)
     reviews.accept_photo(photo.pk, by=rosa)
     results = at_once(*[lambda: reviews.undo_last(notes, by=rosa)] * 4)
-    assert sum(isinstance(result, Photo) for result in results) == 1
+    assert {result for result in results if result is not None} == {photo}  # None: it was taken back already
     assert Review.objects.filter(action="undo").count() == 1
-    assert {r.kind for r in results if isinstance(r, Problem)} <= {"already-undone"}
