@@ -15,7 +15,7 @@ from collector.api.access import VolunteerToken, device_of, refuse_unknown_query
 from collector.api.body import announced_sha256, drain, read_chunks
 from collector.api.limits import limit_upload
 from collector.api.schemas import PhotoOut, PhotoQuery, PhotoUrls, ProblemOut, ReceiptOut
-from collector.domain import challenges, consents, photos, projects, uploads
+from collector.domain import appeals, challenges, consents, photos, projects, uploads
 from collector.domain.receipts import Receipt
 from collector.enums import PhotoState
 from collector.models import Photo
@@ -73,6 +73,8 @@ def get_photo(request: HttpRequest, response: HttpResponse, photo_id: UUID) -> P
         label=photo.label.slug if photo.label else None,
         state=photo.state,
         reason=photos.say_reason(photo),
+        reason_code=photos.find_reason(photo),
+        appeal=appeals.find_answer(photo),
         received_at=photo.received_at,
         is_late=photo.is_late,
         urls=_urls(photo),

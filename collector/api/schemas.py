@@ -103,10 +103,24 @@ class PhotoOut(Schema):
     project: str
     label: str | None
     state: str
-    reason: str = Field(description="Why it cannot be used, as a sentence; empty where nothing is wrong.")
+    reason: str = Field(description="Why it cannot be used, in words to read aloud; empty where nothing is wrong.")
+    reason_code: str = Field(description="The reviewers' reason, such as not_visible; empty where there is none.")
+    appeal: str | None = Field(description="open, upheld or accepted; null where nobody appealed.")
     received_at: dt.datetime
     is_late: bool = Field(description="Whether it missed its challenge's day or grace; it is kept all the same.")
     urls: PhotoUrls | None = Field(description="Where its owner can look at it; null until it is normalised.")
+
+
+class AppealIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", max_length=500, description="What the volunteer wants to say to it; may be left out.")
+
+
+class AppealOut(Schema):
+    photo: uuid.UUID
+    appeal: str = Field(description="open, upheld (it stays rejected) or accepted.")
+    asked_at: dt.datetime
 
 
 class GuestIn(Schema):

@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects, stacks
-from collector.enums import DeletionCause, PhotoState, ReviewAction
-from collector.models import Photo, Project, Review, Volunteer
+from collector.domain import projects, stacks, words
+from collector.enums import DeletionCause, PhotoState, RejectReason, ReviewAction
+from collector.models import Photo, Project, Volunteer
 from foundation import blobs, jobs
 from foundation.models import User
 from foundation.problems import Problem
@@ -99,15 +99,19 @@ def erased_photos(project: Project) -> QuerySet[Photo]:
     return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
 
 
-def say_reason(photo: Photo) -> str:
-    """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
-    if photo.state == PhotoState.UNREADABLE:
-        return photo.unreadable_reason
+def find_reason(photo: Photo) -> str:
+    """The standing reason for which reviewers rejected a photo; empty where there is none."""
+    if photo.state == PhotoState.DELETED:
+        return RejectReason.PRIVACY if photo.deleted_because == DeletionCause.PRIVACY else ""
     if photo.state != PhotoState.REJECTED:
         return ""
-    undone = Review.objects.filter(undoes=OuterRef("pk"))
-    rejection = photo.reviews.filter(~Exists(undone), action=ReviewAction.REJECT).order_by("-pk").first()
-    return f"A reviewer could not use this photo: {rejection.get_reason_display()}." if rejection else ""
+    standing = photo.reviews.filter(action=ReviewAction.REJECT, undone_by=None).order_by("-pk")
+    return standing.values_list("reason", flat=True).first() or ""
+
+
+def say_reason(photo: Photo) -> str:
+    """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
+    return photo.unreadable_reason or words.say(find_reason(photo))
 
 
 def unknown_photo(photo_id: uuid.UUID) -> Problem:

@@ -12,7 +12,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from collector.domain import archives, exports, photos, reviews
+from collector.domain import archives, exports, photos, reviews, words
+from collector.enums import RejectReason
 from collector.domain.people import Person, person_of_user
 from collector.models import Export
 from foundation import blobs, jobs
@@ -62,7 +63,7 @@ def test_export_holds_photos_reviews_in_words_and_pixels(alice: Phone, bob: Phon
     rows = {row["photo"]: row for row in read(archive, "photos")}
     assert set(rows) == {str(good.pk), str(bad.pk), str(gone.pk)}
     assert [review["said"] for review in rows[str(good.pk)]["reviews"]] == ["A reviewer accepted this photo as 5 euro."]
-    assert rows[str(bad.pk)]["reviews"][0]["said"] == "A reviewer could not use this photo: not visible."
+    assert rows[str(bad.pk)]["reviews"][0]["said"] == words.REASONS[RejectReason.NOT_VISIBLE]
     assert rows[str(gone.pk)]["why"] == "Owner"
     assert "Rosa" not in archive.read("photos.json").decode()  # what others are called is not theirs to take
     assert archive.read(f"photos/{good.pk}.jpg") == blobs.read(photos.normalised_key(good.pk))
