@@ -32,7 +32,15 @@ NOTHING: dict[str, Any] = {  # what stays of an erased photo, besides its id and
     "captured_at": None,
     "release": "",
     "scores": {},
+    "is_gold": False,
+    "is_disputed": False,
 }
+
+
+PRIVATE = (
+    "Thank you for this photo. It showed something private, such as a face or a name, so it was erased for ever, "
+    "to protect you and others. Nothing is held against you."
+)
 
 
 # --- where the bytes lie: under the photo's own id, so that erasing one photo can never touch another's ------------
@@ -98,6 +106,8 @@ def say_reason(photo: Photo) -> str:
     """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
     if photo.state == PhotoState.UNREADABLE:
         return photo.unreadable_reason
+    if photo.state == PhotoState.DELETED and photo.deleted_because == DeletionCause.PRIVACY:
+        return PRIVATE
     if photo.state != PhotoState.REJECTED:
         return ""
     undone = Review.objects.filter(undoes=OuterRef("pk"))
