@@ -32,6 +32,8 @@ NOTHING: dict[str, Any] = {  # what stays of an erased photo, besides its id and
     "captured_at": None,
     "release": "",
     "scores": {},
+    "is_gold": False,
+    "is_disputed": False,
 }
 
 

@@ -20,8 +20,8 @@ from foundation import blobs
 from foundation.models import User
 from foundation.problems import Problem
 from tests.collector.conftest import API, Phone, check_problem, jpeg, send, stored
+from tests.collector.racing import at_once
 from tests.collector.signing_in import join, sign_in, sign_up
-from tests.collector.test_photo_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANNA = "anna@example.org"

@@ -13,15 +13,15 @@ from django.test import Client
 from django.utils import timezone
 
 from collector.domain import archives, exports, photos, reviews, words
-from collector.enums import RejectReason
 from collector.domain.people import Person, person_of_user
+from collector.enums import RejectReason
 from collector.models import Export
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.models import Job, User
 from tests.collector.conftest import API, Phone, check_problem, send, stored
+from tests.collector.racing import at_once
 from tests.collector.signing_in import join, sign_up
-from tests.collector.test_photo_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
