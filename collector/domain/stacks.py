@@ -15,12 +15,12 @@ They keep two stacks and are reviewed twice, until a third photo like both joins
 import dataclasses
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from django.db import connection, models
-from django.db.models import Count, F, Func, QuerySet, Value
+from django.db import connection
+from django.db.models import Count
 
 from collector.models import Photo
-from collector.models.photos import LookBand
 
 NEAR_BITS = 10  # of 64, within one volunteer's photos for one challenge
 SAME_BITS = 3  # across the project
@@ -63,10 +63,10 @@ def find_place(photo: Photo, look64: int | None) -> Place:
     if look64 is None:
         return Place(photo.pk)
     _take_turn(photo)
-    seen = _compare(_own_recent(photo), look64) + _compare_bands(photo, look64)
+    seen = _look_around(photo, look64)
     if not seen:
         return Place(photo.pk)
-    near = [one for one, bits, limit in seen if bits <= limit]
+    near = [one for one, bits, most in seen if bits <= most]
     return Place(_join(near) or photo.pk, min(bits for _, bits, _ in seen))
 
 
@@ -97,44 +97,41 @@ def promote(photo_ids: Iterable[uuid.UUID]) -> None:
 Seen = list[tuple[uuid.UUID, int, int]]  # photo, bits that differ, how many may
 
 
-def _own_recent(photo: Photo) -> QuerySet[Photo]:
-    mine = Photo.objects.filter(volunteer=photo.volunteer_id, challenge=photo.challenge_id)
-    mine = mine.filter(claimed_label=photo.claimed_label_id, project=photo.project_id, look64__isnull=False)
-    return mine.exclude(pk=photo.pk).order_by("-received_at")[:RECENT]
+def _look_around(photo: Photo, look64: int) -> Seen:
+    """The volunteer's latest photos for the challenge, and near-duplicates across the project, in one query."""
+    alike = f"claimed_label_id {_is('label', photo.claimed_label_id)}"
+    mine = f"volunteer_id = %(volunteer)s AND challenge_id {_is('challenge', photo.challenge_id)}"
+    parts = [_newest(f"{mine} AND {alike}", RECENT, NEAR_BITS)]
+    parts += [
+        _newest(f"((look64 >> {16 * band}) & 65535) = {look64 >> 16 * band & 0xFFFF} AND {alike}", PER_BAND, SAME_BITS)
+        for band in range(4)
+    ]
+    seen = " UNION ".join(parts)
+    values: dict[str, Any] = {
+        "photo": photo.pk,
+        "project": photo.project_id,
+        "volunteer": photo.volunteer_id,
+        "challenge": photo.challenge_id,
+        "label": photo.claimed_label_id,
+        "look": look64,
+        "near": NEAR_BITS,
+    }
+    with connection.cursor() as cursor:
+        # What merely shares a band says nothing; how far the volunteer's own are away says how new this one is.
+        cursor.execute(f"SELECT * FROM ({seen}) AS seen WHERE bits <= most OR most = %(near)s", values)  # noqa: S608 -- only names and numbers of ours are put in
+        return list(cursor.fetchall())
 
 
-def _compare(rows: QuerySet[Photo], look64: int) -> Seen:
-    return [(pk, bits, NEAR_BITS) for pk, bits in rows.annotate(bits=_differing(look64)).values_list("pk", "bits")]
+def _newest(condition: str, limit: int, most: int) -> str:
+    """The newest photos of which that is true: id, bits that differ, how many may."""
+    return f"""(SELECT id, bit_count((look64 # %(look)s)::bit(64)) AS bits, {most} AS most FROM collector_photo
+        WHERE project_id = %(project)s AND {condition} AND look64 IS NOT NULL AND id <> %(photo)s
+        ORDER BY received_at DESC LIMIT {limit})"""  # noqa: S608 -- as above
 
 
-def _compare_bands(photo: Photo, look64: int) -> Seen:
-    """Only those that differ in few enough bits; what merely shares a band says nothing."""
-    queries = []
-    for band in range(4):
-        alike = Photo.objects.annotate(band=LookBand(band)).filter(
-            project=photo.project_id,
-            claimed_label=photo.claimed_label_id,
-            look64__isnull=False,
-            band=_band(look64, band),
-        )
-        newest = alike.exclude(pk=photo.pk).order_by("-received_at").annotate(bits=_differing(look64))
-        queries.append(newest.values_list("pk", "bits")[:PER_BAND])
-    found = dict(queries[0].union(*queries[1:], all=True))
-    return [(pk, bits, SAME_BITS) for pk, bits in found.items() if bits <= SAME_BITS]
-
-
-def _differing(look64: int) -> Func:
-    return Func(
-        F("look64"),
-        Value(look64),
-        template="bit_count((%(expressions)s)::bit(64))",
-        arg_joiner=" # ",
-        output_field=models.IntegerField(),
-    )
-
-
-def _band(look64: int, band: int) -> int:
-    return look64 >> (16 * band) & 0xFFFF
+def _is(name: str, value: int | None) -> str:
+    """Equal to the parameter, in a form that an index knows; nothing is equal to null."""
+    return "IS NULL" if value is None else f"= %({name})s"
 
 
 # --- one stack of several ------------------------------------------------------------------------------------------
