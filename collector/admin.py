@@ -66,6 +66,7 @@ class ChallengeAdmin(Table):
     list_filter = ("project",)
     list_select_related = ("project", "label")
     date_hierarchy = "day"
+    readonly_fields = ("limits",)  # ``manage.py set_challenge`` checks them, and judges waiting photos anew
 
 
 class ReadOnly(Table):

@@ -58,10 +58,11 @@ def remark(measurements: Mapping[str, float], challenge: Challenge | None) -> li
 
 
 def remark_again(challenge: Challenge) -> int:
-    """Judge the challenge's waiting photos by its present limits; returns how many remarks changed."""
+    """Judge the challenge's waiting photos by its present limits; returns how many changed. Inside a transaction."""
     waiting = Photo.objects.filter(project=challenge.project_id, challenge=challenge, state=PhotoState.AWAITING_REVIEW)
+    in_order = waiting.order_by("pk").select_for_update(no_key=True)  # the order in which all lock photos
     changed = []
-    for photo in waiting.only("measurements", "remarks"):
+    for photo in in_order.only("measurements", "remarks"):
         remarks = remark(photo.measurements, challenge)
         if remarks != photo.remarks:
             photo.remarks = remarks

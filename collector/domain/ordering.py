@@ -19,6 +19,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, F, Max, Min, Q, QuerySet, When
 from django.utils.crypto import salted_hmac
 
@@ -33,6 +34,7 @@ FAR_BITS = 32  # two photos that have nothing in common differ in half of the 64
 BLIND_SHARE = 0.05
 UNKNOWN = 0.5
 MOVED = 0.1  # a smaller change of need is not worth writing rows for
+AT_ONCE = 1000  # rows in one transaction
 
 
 def rate(photo: Photo, nearest: int | None) -> dict[str, Any]:
@@ -61,7 +63,8 @@ def age_key(received_at: dt.datetime) -> float:
 def refresh_needs(project: Project) -> int:
     """Bring the need of the project's waiting photos up to date where it moved; returns how many were written.
 
-    One statement for each label and challenge whose photos' need moved by more than a tenth.
+    Writes only what moved by more than a tenth, set by set for each label and challenge. What a reviewer is deciding on
+    at this moment is left for the next time.
     """
     waiting = Photo.objects.filter(project=project, state=PhotoState.AWAITING_REVIEW).order_by()
     groups = waiting.values_list("claimed_label_id", "challenge_id").annotate(low=Min("need"), high=Max("need"))
@@ -75,9 +78,17 @@ def refresh_needs(project: Project) -> int:
 
 
 def _move(waiting: QuerySet[Photo], need: float) -> int:
+    """Some at a time, and none that somebody is deciding on: a reviewer must never wait for this."""
     moved = waiting.filter(Q(need__gt=need + MOVED) | Q(need__lt=need - MOVED))
+    free = moved.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
     value = Case(When(is_blind=True, then=F("value")), default=F("value") + NEED * (need - F("need")))
-    return moved.update(value=value, need=need)
+    written = 0
+    while True:
+        with transaction.atomic():
+            some = list(free[:AT_ONCE])
+            written += Photo.objects.filter(pk__in=some).update(value=value, need=need)
+        if len(some) < AT_ONCE:
+            return written
 
 
 def _disagreement(photo: Photo) -> float:

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 
 from collector.domain import challenges, conditions
 from collector.models import Condition, Project
@@ -65,3 +66,19 @@ def test_command_adds_and_retires(notes: Project, capsys: pytest.CaptureFixture[
 def test_command_says_what_is_missing(notes: Project) -> None:
     with pytest.raises(CommandError, match="needs a slug, a name and an axis"):
         call_command("set_condition", "notes", "rain")
+
+
+def test_admin_renames_a_condition_but_not_its_slug(admin_client: Client, notes: Project) -> None:
+    page = admin_client.get(f"/admin/collector/project/{notes.pk}/change/").content.decode()
+    assert 'name="conditions-0-name"' in page
+    assert 'name="conditions-0-is_retired"' in page
+    assert 'name="conditions-0-slug"' not in page
+
+
+def test_admin_shows_limits_and_leaves_setting_them_to_the_command(admin_client: Client, notes: Project) -> None:
+    challenge = challenges.set_challenge(
+        notes, challenges.local_day(notes), text="A note", limits={"sharpness": [9, None]}
+    )
+    page = admin_client.get(f"/admin/collector/challenge/{challenge.pk}/change/").content.decode()
+    assert "sharpness" in page
+    assert 'name="limits"' not in page

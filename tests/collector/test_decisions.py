@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from collector.domain import decisions, photos, projects
-from collector.enums import DeletionCause, LabelState, PhotoState
+from collector.domain import decisions, photos, projects, words
+from collector.enums import DeletionCause, LabelState, PhotoState, RejectReason
 from collector.models import Challenge, Hold, Label, Photo, Project, Review
 from foundation.models import User
 from foundation.problems import Problem
@@ -169,7 +169,7 @@ def test_volunteer_is_told_kindly_of_a_private_photo(alice: Phone, rosa: User) -
     taken(reject(photo, "privacy"), by=rosa)
     said = alice.get(photo.pk).json()
     assert (said["state"], said["urls"]) == ("deleted", None)
-    assert said["reason"].startswith("Thank you for this photo. It showed something private")
+    assert said["reason"] == words.REASONS[RejectReason.PRIVACY]
 
 
 def test_photo_that_its_owner_erased_gives_no_reason(alice: Phone) -> None:

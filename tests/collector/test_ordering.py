@@ -2,14 +2,16 @@
 
 import datetime as dt
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import tasks
-from collector.domain import challenges, conditions, ordering, projects, reviews
+from collector.domain import challenges, conditions, ordering, projects, reviews, stacks
 from collector.enums import LabelState, PhotoState
 from collector.models import Challenge, Label, Photo, Project, Volunteer
 from foundation.models import User
@@ -186,6 +188,25 @@ def test_refresh_leaves_a_need_that_moved_by_a_tenth_or_less(alice: Phone, notes
     fill(alice.volunteer, five, 1, PhotoState.ACCEPTED)
     tasks.refresh_needs()
     assert Photo.objects.get(state=PhotoState.AWAITING_REVIEW).need == pytest.approx(1 - 21 / 200)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refresh_waits_for_no_reviewer(alice: Phone, notes: Project, five: Label) -> None:
+    fill(alice.volunteer, five, 2, PhotoState.AWAITING_REVIEW, need=0.0)
+    deciding = Photo.objects.order_by("pk").first()
+    assert deciding is not None
+    with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
+        stacks.lock([deciding.pk])
+        Photo.objects.filter(pk=deciding.pk).update(is_gold=True)
+        assert elsewhere.submit(refresh, notes).result(timeout=10) == 1
+    assert ordering.refresh_needs(notes) == 1
+
+
+def refresh(project: Project) -> int:
+    try:
+        return ordering.refresh_needs(project)
+    finally:
+        connection.close()
 
 
 # --- on its way in -------------------------------------------------------------------------------------------------

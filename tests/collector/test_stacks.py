@@ -162,6 +162,16 @@ def test_photo_between_two_stacks_makes_them_one_named_by_the_older(alice: Phone
     assert tops(one, other, between) == [True, False, False]
 
 
+def test_chain_of_neighbours_does_not_tie_together_what_has_nothing_in_common(alice: Phone) -> None:
+    chain = [place(alice, flip(LOOK, bits)) for bits in (0, 10, 20, 30)]
+    assert [photo.stack for photo in chain] == [chain[0].pk, chain[0].pk, chain[0].pk, chain[3].pk]
+
+
+def test_photo_that_is_nearly_the_same_as_one_of_a_stack_joins_it(alice: Phone) -> None:
+    chain = [place(alice, flip(LOOK, bits)) for bits in (0, 10, 20)]
+    assert place(alice, flip(LOOK, 23)).stack == chain[0].pk
+
+
 def test_full_stack_takes_no_more(alice: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "LARGEST", 2)
     first, second, third = (place(alice, LOOK) for _ in range(3))
