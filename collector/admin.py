@@ -6,21 +6,36 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from collector.domain import consents
-from collector.models import Challenge, ConsentText, Label, Membership, Photo, Project, Review, Volunteer
+from collector.models import Challenge, Condition, ConsentText, Label, Membership, Photo, Project, Review, Volunteer
 
 if TYPE_CHECKING:  # generic only in the stubs
     Table = admin.ModelAdmin[Any]
     LabelRows = admin.TabularInline[Label, Project]
+    ConditionRows = admin.TabularInline[Condition, Project]
     MemberRows = admin.TabularInline[Membership, Project]
 else:
     Table = admin.ModelAdmin
-    LabelRows = MemberRows = admin.TabularInline
+    LabelRows = ConditionRows = MemberRows = admin.TabularInline
 
 
 class LabelInline(LabelRows):
     model = Label
     extra = 0
     can_delete = False  # photos point to it; retire it instead
+
+
+class ConditionInline(ConditionRows):
+    model = Condition
+    extra = 0
+    can_delete = False  # challenges and what was gathered for them point to it; retire it instead
+
+    def get_readonly_fields(self, _request: HttpRequest, _obj: Any = None) -> tuple[str, ...]:
+        """New ones come with ``manage.py set_condition``; a slug stays for ever."""
+        return ("slug",)
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        """See above."""
+        return False
 
 
 class MemberInline(MemberRows):
@@ -32,7 +47,7 @@ class MemberInline(MemberRows):
 @admin.register(Project)
 class ProjectAdmin(Table):
     list_display = ("name", "slug", "timezone", "created_at")
-    inlines = (LabelInline, MemberInline)
+    inlines = (LabelInline, ConditionInline, MemberInline)
     exclude = ("split_secret",)  # whoever knows it knows who is in the golden set
     readonly_fields = ("slug", "created_at")
 

@@ -25,6 +25,27 @@ class PhotoState(TextChoices):
     DELETED = "deleted"
 
 
+class Shown(TextChoices):
+    """Which photos a review page shows."""
+
+    WAITING = "waiting", "waiting for review"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DISPUTED = "disputed", "disputed by a second opinion"
+    APPEALED = "appealed", "appealed by the volunteer"
+
+
+class ReviewOrder(TextChoices):
+    """Which of them come first."""
+
+    VALUE = "value", "most useful first"
+    OLDEST = "oldest", "oldest first"
+    NEWEST = "newest", "newest first"
+    DISAGREEMENT = "disagreement", "model disagrees most"
+    NEED = "need", "label with fewest photos"
+    NOVELTY = "novelty", "most unusual first"
+
+
 class DeletionCause(TextChoices):
     """Why a photo's bytes are gone: its owner's wish, something private in it, or its owner's leaving."""
 

@@ -70,6 +70,11 @@ def beat_schedule(night_hour_utc: int) -> dict[str, dict[str, Any]]:
             "schedule": crontab(minute="47"),
             "options": {"expires": 3000},
         },
+        "refresh needs": {
+            "task": "collector.refresh_needs",
+            "schedule": crontab(minute="*/10"),
+            "options": {"expires": 540},
+        },
         "refresh documents": {
             "task": "modelhub.refresh_documents",
             "schedule": crontab(minute="37"),

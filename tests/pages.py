@@ -2,14 +2,16 @@
 
 import hashlib
 import io
+import itertools
+import random
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from collector.domain import challenges, guests, normalising, projects, uploads
-from collector.enums import Role
+from collector.domain import challenges, conditions, guests, normalising, projects, uploads
+from collector.enums import PhotoState, Role
 from collector.models import Challenge, Photo, Project, Volunteer
 from foundation.models import User
 from training.enums import GateDecision, RunState, StageName
@@ -21,7 +23,8 @@ NIGHT = date(2026, 11, 21)
 
 
 def make_project(slug: str = "euro", name: str = "Euro notes") -> Project:
-    return projects.create_project(slug, name=name, labels=LABELS)
+    """A project in which nothing is left to chance: no decided photo is mixed into the queue."""
+    return projects.create_project(slug, name=name, labels=LABELS, second_opinion_share=0, gold_share=0)
 
 
 def make_user(email: str, *, reviews: Project | None = None, **fields: Any) -> User:
@@ -58,14 +61,40 @@ def make_photo(project: Project, by: Volunteer, label: str | None = "5", challen
     return Photo.objects.get(pk=photo_id)
 
 
+def accept_many(project: Project, by: Volunteer) -> None:
+    """Accepted photos without pixels, of some labels under some conditions, so that there is something to count."""
+    for back, (label, slugs, count) in enumerate(
+        [("5", ["dim"], 230), ("5", ["held", "busy"], 41), ("10", ["bright"], 12), ("10", [], 150), ("20", ["far"], 30)]
+    ):
+        asked = conditions.get_conditions(project, slugs)
+        day = NIGHT - timedelta(days=back + 1)
+        challenge = challenges.set_challenge(project, day, text="A note", conditions=asked)
+        kind = projects.get_label(project, label)
+        Photo.objects.bulk_create(
+            Photo(
+                id=uuid.uuid4(),
+                project=project,
+                volunteer=by,
+                challenge=challenge,
+                claimed_label=kind,
+                label=kind,
+                state=PhotoState.ACCEPTED,
+                condition_holds=bool(slugs) or None,
+                size_bytes=1,
+            )
+            for _ in range(count)
+        )
+
+
 def draw_note(seed: uuid.UUID, words: str) -> bytes:
-    """A JPEG of a made-up note on a table, no two alike."""
-    hue = seed.int % 360
-    image = Image.new("RGB", (800, 600), f"hsl({hue}, 18%, 40%)")
+    """A JPEG of a made-up note on a patchwork, no two alike: they must not end in one stack."""
+    hue, chance = seed.int % 360, random.Random(seed.int)
+    image = Image.new("RGB", (800, 600))
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((110, 150, 690, 450), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
-    draw.rectangle((140, 180, 300, 420), outline="white", width=6)
-    draw.text((420, 210), words, fill="#223", font_size=150)
+    for x, y in itertools.product(range(0, 800, 100), range(0, 600, 100)):
+        draw.rectangle((x, y, x + 99, y + 99), fill=f"hsl({hue}, 18%, {chance.randrange(15, 85)}%)")
+    draw.rounded_rectangle((210, 200, 590, 400), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
+    draw.text((360, 230), words, fill="#223", font_size=120)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

@@ -2,11 +2,13 @@
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from collector.domain import measuring
 from collector.models import Challenge, Condition, Label, Project
 from foundation.problems import Problem
 
@@ -18,9 +20,13 @@ def set_challenge(
     text: str,
     label: Label | None = None,
     conditions: Sequence[Condition] = (),
+    limits: Mapping[str, Any] | None = None,
     target_count: int = 100,
 ) -> Challenge:
-    """Set or replace the challenge of one day. Raises Problem ``invalid-challenge``."""
+    """Set or replace the challenge of one day. Raises Problem ``invalid-challenge`` or ``invalid-limits``.
+
+    ``limits`` are what its photos should measure (see ``measuring``); photos that wait already are judged by them anew.
+    """
     if not text.strip() or target_count < 1 or (label is not None and label.project_id != project.pk):
         raise Problem(
             "invalid-challenge",
@@ -28,10 +34,17 @@ def set_challenge(
             f"The challenge of {day} needs a text, a label of {project} and a target of at least 1 photo.",
             do="Correct it and try again.",
         )
-    values = {"text": text.strip(), "label": label, "target_count": target_count}
+    values = {
+        "text": text.strip(),
+        "label": label,
+        "limits": measuring.check_limits(limits or {}),
+        "target_count": target_count,
+    }
     with transaction.atomic():
-        challenge, _ = Challenge.objects.update_or_create(project=project, day=day, defaults=values)
+        challenge, is_new = Challenge.objects.update_or_create(project=project, day=day, defaults=values)
         challenge.conditions.set(conditions)
+        if not is_new:
+            measuring.remark_again(challenge)
     return challenge
 
 

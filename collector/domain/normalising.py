@@ -6,7 +6,7 @@ import uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
-from collector.domain import photos
+from collector.domain import measuring, ordering, photos, stacks
 from collector.enums import PhotoState
 from collector.models import Photo
 from collector.normaliser import sandbox
@@ -44,21 +44,37 @@ def record_normalised(lease: jobs.Lease, photo_id: uuid.UUID, made: Normalised) 
     jobs.extend(lease)  # whoever lost the job must not write over what the new owner made
     blobs.write(photos.normalised_key(photo_id), made.jpeg)
     blobs.write(photos.thumbnail_key(photo_id), made.thumbnail)
-    return _leave_received(
-        lease,
-        photo_id,
-        state=PhotoState.AWAITING_REVIEW,
-        normalised_sha256=made.sha256,
-        normalised_at=Now(),
-        width=made.width,
-        height=made.height,
-        look_hash=made.look_hash,
-    )
+    with transaction.atomic():
+        jobs.require(lease)
+        photo = Photo.objects.select_related("challenge", "claimed_label").get(pk=photo_id)
+        place = stacks.find_place(photo, made.look64)
+        moved = _leave_received(
+            photo_id,
+            state=PhotoState.AWAITING_REVIEW,
+            normalised_sha256=made.sha256,
+            normalised_at=Now(),
+            width=made.width,
+            height=made.height,
+            look_hash=made.look_hash,
+            look64=made.look64,
+            measurements=made.measurements,
+            remarks=measuring.remark(made.measurements, photo.challenge),
+            stack=place.stack,
+            **ordering.rate(photo, place.nearest),
+        )
+        if moved and place.stack != photo_id:
+            stacks.promote([photo_id])
+        jobs.finish(lease)
+    return moved or _forget_erased(photo_id)
 
 
 def record_unreadable(lease: jobs.Lease, photo_id: uuid.UUID, reason: str) -> bool:
     """Record that no decoder can make sense of the bytes, in a sentence for the owner. False as above."""
-    return _leave_received(lease, photo_id, state=PhotoState.UNREADABLE, unreadable_reason=reason)
+    with transaction.atomic():
+        jobs.require(lease)
+        moved = _leave_received(photo_id, state=PhotoState.UNREADABLE, unreadable_reason=reason)
+        jobs.finish(lease)
+    return moved or _forget_erased(photo_id)
 
 
 def _normalise(lease: jobs.Lease, photo_id: uuid.UUID) -> bool:
@@ -74,13 +90,11 @@ def _normalise(lease: jobs.Lease, photo_id: uuid.UUID) -> bool:
     return record_normalised(lease, photo_id, made)
 
 
-def _leave_received(lease: jobs.Lease, photo_id: uuid.UUID, **values: object) -> bool:
-    with transaction.atomic():
-        jobs.require(lease)
-        moved = Photo.objects.filter(pk=photo_id, state=PhotoState.RECEIVED).update(**values)
-        jobs.finish(lease)
-    if moved:
-        return True
+def _leave_received(photo_id: uuid.UUID, **values: object) -> bool:
+    return bool(Photo.objects.filter(pk=photo_id, state=PhotoState.RECEIVED).update(**values))
+
+
+def _forget_erased(photo_id: uuid.UUID) -> bool:
     erased = Photo.objects.filter(pk=photo_id, state=PhotoState.DELETED).first()
     if erased is not None:  # its bytes were deleted before ours were written
         photos.delete_bytes(erased)

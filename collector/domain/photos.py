@@ -3,15 +3,16 @@
 import datetime as dt
 import logging
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects
+from collector.domain import projects, stacks
 from collector.enums import DeletionCause, PhotoState, ReviewAction
 from collector.models import Photo, Project, Review, Volunteer
 from foundation import blobs, jobs
@@ -21,6 +22,17 @@ from foundation.problems import Problem
 log = logging.getLogger(__name__)
 
 ERASE = "collector.erase_photo"
+CLAIMED = F("claimed_label")  # what the volunteer said it shows
+NOTHING: dict[str, Any] = {  # what stays of an erased photo, besides its id and its history
+    "unreadable_reason": "",
+    "look_hash": "",
+    "look64": None,
+    "measurements": {},
+    "remarks": [],
+    "captured_at": None,
+    "release": "",
+    "scores": {},
+}
 
 
 # --- where the bytes lie: under the photo's own id, so that erasing one photo can never touch another's ------------
@@ -79,6 +91,14 @@ def erased_photos(project: Project) -> QuerySet[Photo]:
     return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
 
 
+def model_guess(photo: Photo) -> tuple[str, float] | None:
+    """What the model on the phone took the photo for: the likeliest label's slug and its share; None if unknown."""
+    if not photo.scores:
+        return None
+    slug, share = max(photo.scores.items(), key=lambda pair: (pair[1], pair[0]))
+    return slug, share
+
+
 def say_reason(photo: Photo) -> str:
     """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
     if photo.state == PhotoState.UNREADABLE:
@@ -104,34 +124,37 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
     """
     photo = get_photo_for(volunteer, photo_id)
     with transaction.atomic():
-        if mark_deleted(Photo.objects.filter(pk=photo.pk), DeletionCause.OWNER):
-            jobs.add(ERASE, str(photo.pk))
-    try:
-        erase_photo(photo.pk)
-    except Exception:  # whatever the storage says: nobody can see the photo any more, and the job tries again
-        log.exception("photo.not_erased_yet photo=%s", photo_id)
+        mark_erased([photo.pk], DeletionCause.OWNER)
+    erase_soon([photo])
 
 
-def mark_deleted(found: QuerySet[Photo], cause: DeletionCause) -> list[uuid.UUID]:
-    """Make these photos rows without content, which nobody sees any more, and return the ids of those that were not.
+def mark_erased(ids: Sequence[uuid.UUID], cause: DeletionCause) -> None:
+    """Hide photos from everybody and forget all about them, in the caller's transaction; jobs erase the bytes."""
+    for photo_id in hide(ids, cause):
+        jobs.add(ERASE, str(photo_id))
 
-    Call it in the transaction that adds the job which deletes the bytes. Rows are locked in the order of their ids.
+
+def hide(ids: Sequence[uuid.UUID], cause: DeletionCause) -> list[uuid.UUID]:
+    """Make photos rows without content, which nobody sees any more; returns the ids of those that were not.
+
+    Call it in the transaction that also adds the job which erases their bytes.
     """
-    nothing: dict[str, Any] = {
-        "unreadable_reason": "",
-        "look_hash": "",
-        "look64": None,
-        "measurements": {},
-        "remarks": [],
-        "captured_at": None,
-        "release": "",
-        "scores": {},
-    }
-    left = found.exclude(state=PhotoState.DELETED).order_by("pk").select_for_update(no_key=True, of=("self",))
-    ids = list(left.values_list("pk", flat=True))
-    gone = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
-    Photo.objects.filter(pk__in=ids).update(**gone, **nothing)
-    return ids
+    stacks.lock(ids)
+    left = Photo.objects.filter(pk__in=ids).exclude(state=PhotoState.DELETED).order_by("pk")
+    gone = list(left.select_for_update(no_key=True).values_list("pk", flat=True))
+    hidden = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
+    Photo.objects.filter(pk__in=gone).update(**hidden, **NOTHING)
+    stacks.promote(ids)
+    return gone
+
+
+def erase_soon(photos: Iterable[Photo]) -> None:
+    """Erase the bytes of photos marked before, now if the storage lets us: nobody can see them any more anyway."""
+    for photo in photos:
+        try:
+            erase_photo(photo.pk)
+        except Exception:  # whatever the storage says, the job tries again
+            log.exception("photo.not_erased_yet photo=%s", photo.pk)
 
 
 def erase_photo(photo_id: uuid.UUID) -> bool:

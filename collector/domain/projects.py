@@ -124,9 +124,34 @@ def add_member(project: Project, user: User, role: str = Role.REVIEWER) -> Membe
 
 def can_review(project: Project, user: User | AnonymousUser) -> bool:
     """Whether this person may see and decide on the project's photos."""
+    return role_of(project, user) is not None
+
+
+RANKS = [Role.REVIEWER, Role.LEAD, Role.ADMIN]  # each may do all that those before it may
+
+
+def role_of(project: Project, user: User | AnonymousUser) -> Role | None:
+    """The user's role in the project; superusers are admins everywhere, strangers nothing."""
     if not isinstance(user, User) or not user.is_active:
-        return False
-    return user.is_superuser or Membership.objects.filter(project=project, user=user).exists()
+        return None
+    if user.is_superuser:
+        return Role.ADMIN
+    found = Membership.objects.filter(project=project, user=user).values_list("role", flat=True).first()
+    return Role(found) if found else None
+
+
+def require_role(project: Project, user: User | AnonymousUser, least: Role) -> Role:
+    """The user's role. Raises Problem ``not-a-reviewer``, ``not-a-lead`` or ``not-an-admin`` where it is less."""
+    role = role_of(project, user)
+    if role is not None and RANKS.index(role) >= RANKS.index(least):
+        return role
+    article = "an" if least == Role.ADMIN else "a"
+    raise Problem(
+        f"not-{article}-{least}",
+        403,
+        f"You are not {article} {least} of {project}.",
+        do="Ask the project's admin to add you, or sign in with another account.",
+    )
 
 
 def has_membership(user: User) -> bool:
@@ -136,13 +161,7 @@ def has_membership(user: User) -> bool:
 
 def require_reviewer(project: Project, user: User | AnonymousUser) -> None:
     """Raise Problem ``not-a-reviewer`` unless the user belongs to the project; superusers may do everything."""
-    if not can_review(project, user):
-        raise Problem(
-            "not-a-reviewer",
-            403,
-            f"You are not a reviewer of {project}.",
-            do="Ask the project's lead to add you, or sign in with another account.",
-        )
+    require_role(project, user, Role.REVIEWER)
 
 
 def projects_of(user: User | AnonymousUser) -> QuerySet[Project]:

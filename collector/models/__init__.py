@@ -4,7 +4,7 @@ from collector.models.challenges import Challenge
 from collector.models.leaving import Erasure, Export
 from collector.models.photos import Photo
 from collector.models.projects import Condition, Label, Membership, Project
-from collector.models.reviews import Appeal, Hold, Opinion, Review
+from collector.models.reviews import Appeal, Hold, Opinion, Revert, Review
 from collector.models.volunteers import Consent, ConsentText, Device, Volunteer
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Opinion",
     "Photo",
     "Project",
+    "Revert",
     "Review",
     "Volunteer",
 ]

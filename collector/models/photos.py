@@ -1,10 +1,22 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 from collector.enums import DeletionCause, PhotoState, PinnedSplit, Remark
+
+# What reviewers are shown: of each stack of photos that wait, the one on top.
+ON_TOP = models.Q(state=PhotoState.AWAITING_REVIEW, is_top=True)
+
+
+class LookBand(models.Func):
+    """16 of the 64 bits of ``look64``, as a number: the lowest, or those above. Written exactly as in its index."""
+
+    output_field = models.BigIntegerField()
+
+    def __init__(self, band: int, **extra: Any) -> None:
+        super().__init__(models.F("look64"), template=f"((%(expressions)s >> {16 * band}) & 65535)", **extra)
 
 
 class Photo(models.Model):
@@ -47,6 +59,7 @@ class Photo(models.Model):
     need = models.FloatField(default=0)
     novelty = models.FloatField(default=0)
     value = models.FloatField(default=0)
+    is_blind = models.BooleanField(default=False)  # its value is drawn by lot, and no model's opinion is shown with it
     condition_holds = models.BooleanField(null=True, blank=True)  # None: not asked for, or not reviewed yet
     is_gold = models.BooleanField(default=False)  # its answer is settled: reviewers are measured by it
     is_disputed = models.BooleanField(default=False)  # a second opinion differed: a lead decides
@@ -58,19 +71,62 @@ class Photo(models.Model):
 
     class Meta:
         indexes: ClassVar = [
+            # Each ends in id, so that a page can start where the last one ended.
+            models.Index(fields=["project", "-value", "-id"], name="photo_queue_value", condition=ON_TOP),
+            models.Index(fields=["project", "received_at", "id"], name="photo_queue_age", condition=ON_TOP),
+            models.Index(fields=["project", "-disagreement", "-id"], name="photo_queue_disagreement", condition=ON_TOP),
+            models.Index(fields=["project", "-need", "-id"], name="photo_queue_need", condition=ON_TOP),
+            models.Index(fields=["project", "-novelty", "-id"], name="photo_queue_novelty", condition=ON_TOP),
+            models.Index(fields=["label", "-value", "-id"], name="photo_queue_label", condition=ON_TOP),
+            models.Index(fields=["challenge", "-value", "-id"], name="photo_queue_challenge", condition=ON_TOP),
+            models.Index(fields=["volunteer", "-value", "-id"], name="photo_queue_volunteer", condition=ON_TOP),
             models.Index(
-                fields=["project", "received_at", "id"],
-                name="photo_review_queue",
-                condition=models.Q(state=PhotoState.AWAITING_REVIEW),
+                fields=["project", "state", "received_at", "id"],
+                name="photo_decided",
+                condition=models.Q(state__in=[PhotoState.ACCEPTED, PhotoState.REJECTED]),
             ),
             models.Index(
                 fields=["project", "id"], name="photo_accepted", condition=models.Q(state=PhotoState.ACCEPTED)
             ),
+            models.Index(
+                fields=["project", "id"], name="photo_rejected", condition=models.Q(state=PhotoState.REJECTED)
+            ),
+            models.Index(fields=["project", "id"], name="photo_gold", condition=models.Q(is_gold=True)),
+            models.Index(fields=["project", "id"], name="photo_disputed", condition=models.Q(is_disputed=True)),
             models.Index(fields=["volunteer", "received_at"], name="photo_by_volunteer"),
             models.Index(
                 fields=["received_at"],
                 name="photo_original_kept",
                 condition=models.Q(original_deleted_at=None),
+            ),
+            models.Index(fields=["stack"], name="photo_stack"),
+            # Stacks: a volunteer's latest photos for one challenge, and look-alikes of a label across the project.
+            models.Index(
+                fields=["volunteer", "challenge", "claimed_label", "received_at"],
+                name="photo_recent",
+                condition=models.Q(look64__isnull=False),
+            ),
+            *(
+                models.Index(
+                    "project",
+                    "claimed_label",
+                    LookBand(band),
+                    "received_at",
+                    name=f"photo_look_band_{band}",
+                    condition=models.Q(look64__isnull=False),
+                )
+                for band in range(4)
+            ),
+            # Coverage, and the need of what waits.
+            models.Index(
+                fields=["project", "label", "challenge", "condition_holds"],
+                name="photo_coverage",
+                condition=models.Q(state=PhotoState.ACCEPTED),
+            ),
+            models.Index(
+                fields=["project", "claimed_label", "challenge", "need"],
+                name="photo_waiting_by_claim",
+                condition=models.Q(state=PhotoState.AWAITING_REVIEW),
             ),
         ]
 

@@ -77,6 +77,7 @@ class Condition(models.Model):
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=80)
     position = models.PositiveSmallIntegerField(default=0)
+    is_retired = models.BooleanField(default=False)  # no new challenge asks for it; what was gathered still counts
 
     class Meta:
         ordering: ClassVar = ["position", "slug"]

@@ -54,6 +54,7 @@ class Opinion(models.Model):
     reason = models.CharField(max_length=24, choices=RejectReason, blank=True)
     label = models.ForeignKey("collector.Label", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     agrees = models.BooleanField(null=True, blank=True)
+    decision = models.UUIDField(null=True, blank=True)  # as in Review: what undo takes back
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -62,6 +63,22 @@ class Opinion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_served_as_display()} by {self.reviewer_id}"
+
+
+class Revert(models.Model):
+    """A lead takes back every standing decision of a person, a device or some hours. Worked off in parts, by a job."""
+
+    project = models.ForeignKey("collector.Project", on_delete=models.CASCADE, related_name="reverts")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    scope = models.JSONField()  # reviewer, volunteer, device, since, until; see domain.reverts
+    newest_review = models.BigIntegerField()  # decisions taken after the preview are not meant
+    found = models.PositiveIntegerField()  # in the preview
+    reverted = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"revert {self.pk}"
 
 
 class Appeal(models.Model):
@@ -76,6 +93,9 @@ class Appeal(models.Model):
     )
     answered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="appeal_open", condition=models.Q(answer=""))]
 
     def __str__(self) -> str:
         return f"appeal for {self.photo_id}"

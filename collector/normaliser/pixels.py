@@ -7,6 +7,7 @@ import io
 import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageFile, MpoImagePlugin, UnidentifiedImageError
 
+from collector.normaliser import measures
 from collector.normaliser.frames import Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")  # a phone's MPO opens as JPEG; its first frame is the photo
@@ -36,7 +37,7 @@ SRGB = ImageCms.createProfile("sRGB")
 
 @dataclasses.dataclass(frozen=True)
 class Pixels:
-    """What is left of a photo: its pixels as JPEG, a thumbnail, and how it looks as 256 bits in hex."""
+    """What is left of a photo: its pixels as JPEG, a thumbnail, how it looks as 256 bits in hex and as 64, numbers."""
 
     jpeg: bytes
     thumbnail: bytes
@@ -44,6 +45,8 @@ class Pixels:
     width: int
     height: int
     look_hash: str
+    look64: int | None
+    measurements: dict[str, float]
 
 
 def normalise(data: bytes) -> Pixels:
@@ -52,13 +55,15 @@ def normalise(data: bytes) -> Pixels:
     A MemoryError is left to end the child: the parent tries once more in a fresh one before it blames the photo.
     """
     try:
-        image = _rebuild(_to_srgb(_shrink(_open(data))))
+        image, original = _shrink(_open(data))
+        image = _rebuild(_to_srgb(image))
     except (Unreadable, MemoryError):
         raise
     except Exception as error:
         # Decoders raise whatever they like: a cut-off HEIC a ValueError, a broken PNG a SyntaxError.
         raise Unreadable(f"The photo is cut off or damaged ({_short(error)}).") from error
     jpeg = _jpeg(image, QUALITY)
+    grey = image.convert("L")
     small = image.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     return Pixels(
@@ -67,7 +72,9 @@ def normalise(data: bytes) -> Pixels:
         sha256=hashlib.sha256(jpeg).hexdigest(),
         width=image.width,
         height=image.height,
-        look_hash=look_hash(image),
+        look_hash=look_hash(grey),
+        look64=measures.look64(grey),
+        measurements=measures.measure(grey, original),
     )
 
 
@@ -99,15 +106,16 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _shrink(image: Image.Image) -> Image.Image:
-    """Decode, at once near the size we keep where the format can, and turn upright."""
-    factor = min(1.0, LONG_SIDE / max(image.size))
+def _shrink(image: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode, at once near the size we keep where the format can, and turn upright. Also the size it came in."""
+    original = image.size
+    factor = min(1.0, LONG_SIDE / max(original))
     image.draft(None, (round(image.width * factor), round(image.height * factor)))  # JPEG only; never below that
     image.load()
     turn = _orientation(image)
     image = _eight_bits(image)
     image.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-    return image if turn is None else image.transpose(turn)
+    return (image if turn is None else image.transpose(turn)), original
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:

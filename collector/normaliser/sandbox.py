@@ -14,7 +14,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import psutil
 
@@ -29,6 +29,16 @@ BLAME_CPU_S = 5.0  # a photo that hangs has used this much of its 10 s; otherwis
 PHOTOS_PER_CHILD = 200  # leaks of decoders, and whatever a photo may have left behind, end with the child
 LONG_SIDE = 1600
 LOOKS = re.compile("[0-9a-f]{64}")
+RANGES: dict[str, float] = {  # what is measured, each at least 0, and the most it can be
+    "luminance_5": 255,
+    "luminance_50": 255,
+    "luminance_95": 255,
+    "clipped_dark": 1,
+    "clipped_bright": 1,
+    "sharpness": 16_384,  # the variance of values within 128 of their mean
+    "short_side": 50_000_000,  # pixels of the original; that many are allowed in all
+    "long_side": 50_000_000,
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,7 +52,7 @@ class Crashed(Exception):  # noqa: N818 -- what happened
 
 @dataclasses.dataclass(frozen=True)
 class Normalised:
-    """Clean pixels: a JPEG (long side at most 1600 pixels), its digest and size, a thumbnail, and 256 bits of looks."""
+    """Clean pixels: a JPEG (long side at most 1600), its digest and size, a thumbnail, its looks, and numbers."""
 
     jpeg: bytes
     thumbnail: bytes
@@ -50,6 +60,8 @@ class Normalised:
     width: int
     height: int
     look_hash: str  # hex
+    look64: int | None  # signed; None where the photo is too plain to be told from others
+    measurements: dict[str, float]  # as in RANGES
 
 
 def normalise(data: bytes) -> Normalised:
@@ -202,13 +214,27 @@ def _checked(said: dict[str, Any], body: bytes) -> Normalised:
     if isinstance(said.get("unreadable"), str):
         raise Unreadable(said["unreadable"][:300])
     width, height, cut = (_natural(said.get(name)) for name in ("width", "height", "jpeg_bytes"))
-    look_hash = str(said.get("look_hash"))
-    if not (0 < width <= LONG_SIDE and 0 < height <= LONG_SIDE and LOOKS.fullmatch(look_hash)):
+    look_hash, look64 = str(said.get("look_hash")), said.get("look64")
+    measurements = said.get("measurements")
+    is_sane = 0 < width <= LONG_SIDE and 0 < height <= LONG_SIDE and LOOKS.fullmatch(look_hash)
+    if not (is_sane and _are_looks(look64) and _are_measured(measurements)):
         raise SandboxUnavailable(f"The sandbox answered nonsense: {str(said)[:200]}")
     jpeg, thumbnail = body[:cut], body[cut:]
     if not (jpeg.startswith(b"\xff\xd8") and thumbnail.startswith(b"\xff\xd8")):
         raise SandboxUnavailable("The sandbox answered something that is no JPEG.")
-    return Normalised(jpeg, thumbnail, hashlib.sha256(jpeg).hexdigest(), width, height, look_hash)
+    sha256 = hashlib.sha256(jpeg).hexdigest()
+    return Normalised(jpeg, thumbnail, sha256, width, height, look_hash, look64, dict(measurements))
+
+
+def _are_looks(value: object) -> TypeGuard[int | None]:
+    return value is None or (type(value) is int and -(2**63) <= value < 2**63)
+
+
+def _are_measured(value: object) -> TypeGuard[dict[str, float]]:
+    """Exactly the numbers there are to measure, each in its range; not-a-number is in none, and True is no number."""
+    if not isinstance(value, dict) or value.keys() != RANGES.keys():
+        return False
+    return all(type(one) in {int, float} and 0 <= one <= RANGES[name] for name, one in value.items())
 
 
 def _natural(value: object) -> int:

@@ -1,7 +1,5 @@
-"""The review page, and the two addresses it talks to."""
+"""The review page, and the addresses its script talks to."""
 
-import json
-import uuid
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,14 +10,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from collector.domain import decisions, projects, reviews
-from collector.domain.decisions import Decision
-from collector.enums import LabelState, RejectReason, ReviewAction
-from collector.models import Photo, Project
+from collector.domain import decisions, filters, holds, projects, queues, undoing
+from collector.domain.filters import Filter
+from collector.enums import LabelState, RejectReason, Role, Shown
+from collector.models import Project
+from collector.web import reading, showing
 from foundation.models import User
 from foundation.problems import Problem
 
-BATCH = 20  # photos sent at a time: enough for a minute of fast work, small enough to stay fresh
+BATCH = 24  # photos sent at a time: a minute of fast work in the single view
+GRID = 60  # and one screen of the grid
 
 
 @require_GET
@@ -28,78 +28,85 @@ BATCH = 20  # photos sent at a time: enough for a minute of fast work, small eno
 @never_cache
 def show_page(request: HttpRequest, slug: str) -> HttpResponse:
     """The page with its first photos inside, so that the first one shows without a second request for data."""
-    project, user = _require_access(request, slug)
-    urls = {f"{name}_url": reverse(f"review_{name}", args=[slug]) for name in ("queue", "decisions")}
-    start = {**_batch(project, None), **urls, "slug": slug, "user": user.pk, "login_url": reverse("login")}
-    labels = project.labels.exclude(state=LabelState.RETIRED)
-    page = {"project": project, "start": start, "labels": labels, "reasons": list(RejectReason)}
+    project, user, role = require_access(request, slug)
+    query = {name: str(text) for name, text in request.GET.items() if text and name != "view"}
+    chosen = filters.read_filter(query)
+    is_grid = request.GET.get("view") == "grid"
+    start = {
+        **_batch(project, chosen, user, "", GRID if is_grid else BATCH),
+        "urls": {name: reverse(f"review_{name}", args=[slug]) for name in ("queue", "decisions", "undo", "release")},
+        "login_url": reverse("login"),
+        "history": [showing.past(decision) for decision in undoing.past(project, by=user)],
+        "query": chosen.as_query(),
+        "slug": slug,
+        "user": user.pk,
+        "again": chosen.shown != Shown.WAITING,
+        "may_decide": chosen.shown == Shown.WAITING or projects.RANKS.index(role) >= projects.RANKS.index(Role.LEAD),
+    }
+    fields = showing.filter_fields(project, chosen)
+    page = {
+        "project": project,
+        "role": role,
+        "start": start,
+        "labels": project.labels.exclude(state=LabelState.RETIRED),
+        "reasons": [reason for reason in RejectReason if reason != RejectReason.PRIVACY],
+        "view": "grid" if is_grid else "single",
+        "chosen": chosen,
+        "filters": fields,
+        "chosen_words": showing.chosen_words(fields, chosen),
+    }
     return render(request, "collector/review.html", page)
 
 
 @require_GET
 @never_cache
 def list_queue(request: HttpRequest, slug: str) -> JsonResponse:
-    """The next photos after the one named by ``after``: ``{photos, left, end}``."""
-    project, _ = _require_access(request, slug)
-    after = request.GET.get("after", "")
-    return JsonResponse(_batch(project, _read_uuid(after) if after else None))
+    """The next photos: ``{photos, after, left}``. ``after`` and ``limit`` besides the filter's parameters."""
+    project, user, _ = require_access(request, slug)
+    query = {name: str(text) for name, text in request.GET.items()}
+    after, limit = query.pop("after", ""), reading.read_count(query.pop("limit", str(BATCH)), most=queues.MOST)
+    return JsonResponse(_batch(project, filters.read_filter(query), user, after, limit))
 
 
 @require_POST
 @never_cache
 def take_decision(request: HttpRequest, slug: str) -> JsonResponse:
-    """Take ``{photo, action, reason, label}`` and answer ``{photo}``, which is null where no undo was left."""
-    project, user = _require_access(request, slug)
-    photo = decisions.take_decision(project, read_decision(request.body), by=user)
-    return JsonResponse({"photo": describe_photo(photo) if photo else None})
+    """Take ``{decision, verdicts, again}`` and answer ``{results}``, one a verdict: ``{photo, model}`` or a problem."""
+    project, user, _ = require_access(request, slug)
+    sent = reading.read_decision(request.body)
+    outcomes = decisions.decide(project, sent.decision, sent.verdicts, by=user, again=sent.again)
+    return JsonResponse({"results": [showing.outcome(outcome) for outcome in outcomes]})
 
 
-def read_decision(body: bytes) -> Decision:
-    """Read one decision. Raises Problem ``malformed-decision``, which says what was expected."""
-    try:
-        sent = json.loads(body)
-        photo = _read_uuid(sent["photo"]) if sent.get("photo") else None
-        action = ReviewAction(sent["action"])
-        return Decision(action, photo, reason=str(sent.get("reason") or ""), label=str(sent.get("label") or ""))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(
-            "malformed-decision",
-            400,
-            "This decision could not be read.",
-            allowed=f"JSON with photo (a UUID), action ({', '.join(ReviewAction.values)}), reason and label.",
-            do="Reload the page; if it happens again, tell whoever runs this server.",
-        ) from error
+@require_POST
+@never_cache
+def undo_decision(request: HttpRequest, slug: str) -> JsonResponse:
+    """Take back ``{decision}`` and answer ``{photos}``, which wait again."""
+    project, user, _ = require_access(request, slug)
+    photos = undoing.undo(project, reading.read_undo(request.body), by=user)
+    return JsonResponse({"photos": [showing.photo(photo) for photo in photos]})
 
 
-def describe_photo(photo: Photo) -> dict[str, Any]:
-    """What the page shows of one photo."""
-    return {
-        "id": str(photo.pk),
-        "image": reverse("photo_image", args=[photo.pk, "normalised"]),
-        "label": {"slug": photo.label.slug, "name": photo.label.name} if photo.label else None,
-        "nickname": photo.volunteer.nickname,
-        "challenge": photo.challenge.text if photo.challenge else "",
-    }
+@require_POST
+@never_cache
+def release_photos(request: HttpRequest, slug: str) -> HttpResponse:
+    """The page is going away: let others have the photos named in ``photos``, a list with commas."""
+    project, user, _ = require_access(request, slug)
+    ids = [reading.read_uuid(text) for text in request.POST.get("photos", "").split(",") if text]
+    holds.release(project, ids[: queues.MOST], by=user)
+    return HttpResponse(status=204)
 
 
-def _require_access(request: HttpRequest, slug: str) -> tuple[Project, User]:
+def require_access(request: HttpRequest, slug: str, least: Role = Role.REVIEWER) -> tuple[Project, User, Role]:
+    """The project, the user and their role. Raises Problem ``sign-in-needed``, ``unknown-project`` or ``not-a-...``."""
     if not isinstance(request.user, User):  # a script asked: words it can show, not a redirect it would follow
         raise Problem("sign-in-needed", 401, "You are signed out.", do="Sign in, then try again.")
     project = projects.get_project(slug)
-    projects.require_reviewer(project, request.user)
-    return project, request.user
+    return project, request.user, projects.require_role(project, request.user, least)
 
 
-def _batch(project: Project, after: uuid.UUID | None) -> dict[str, Any]:
-    waiting = reviews.queue(project, after=after, limit=BATCH)
-    left = reviews.awaiting_review(project).count()
-    return {"photos": [describe_photo(photo) for photo in waiting], "left": left, "end": len(waiting) < BATCH}
-
-
-def _read_uuid(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise Problem(
-            "malformed-id", 400, f"{text!r} is not the id of a photo.", allowed="a UUID", do="Reload the page."
-        ) from error
+def _batch(project: Project, chosen: Filter, user: User, after: str, limit: int) -> dict[str, Any]:
+    page = queues.serve(project, chosen, by=user, after=after, limit=limit)
+    left, most = queues.count(project, chosen)
+    described = [showing.photo(photo, page.members.get(photo.pk, [])) for photo in page.photos]
+    return {"photos": described, "after": page.after, "left": left, "most": most}

@@ -4,6 +4,7 @@ Every volunteer has a camera, lights, surfaces, hands and habits of their own. A
 from values and kinds that no training volunteer can have (see lots.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,8 +13,9 @@ from PIL import Image, ImageFilter
 
 from config.demo import camera as cameras
 from config.demo import hands, hold, notes, scene, textures
+from config.demo import light as lights
 from config.demo.currency import Colour
-from config.demo.light import Light, draw_light, light_field
+from config.demo.light import Floats, Light, light_field
 from config.demo.lots import Lot
 
 _FAR = ("room", "bokeh")  # what is behind a note that is held up, not laid down
@@ -66,7 +68,7 @@ def draw_photographer(seed: int, *, client: bool) -> Photographer:
     return Photographer(
         seed=lot.seed(),
         camera=cameras.draw_camera(lot),
-        lights=tuple(draw_light(lot) for _ in range(3)),
+        lights=tuple(lights.draw_light(lot) for _ in range(3)),
         surfaces=tuple(_draw_place(lot) for _ in range(3)),
         habits=_draw_habits(lot),
         skin=(r, g, b),
@@ -97,8 +99,21 @@ def _draw_habits(lot: Lot) -> Habits:
 def render_photo(person: Photographer, slug: str, number: int) -> bytes:
     """Photo ``number`` of this volunteer, of one copy of the note ``slug``: JPEG bytes."""
     random = np.random.default_rng([person.seed, number])
+    picture = draw_scene(person, slug, random)
+    light = draw_light(person, picture, random)
+    shake = random.normal(0, person.habits.shake, 2)
+    return cameras.store(cameras.expose(picture, light, person.camera, (shake[0], shake[1]), random), person.camera)
+
+
+def draw_scene(
+    person: Photographer,
+    slug: str,
+    random: np.random.Generator,
+    stir: Callable[[hold.Pose], hold.Pose] = lambda pose: pose,
+) -> Image.Image:
+    """What is before the lens, as sharp as the lens makes it; ``stir`` may move the note a little."""
     size = _photo_size(person)
-    pose = _pose(person.habits, size, random)
+    pose = stir(_pose(person.habits, size, random))
     sheet = notes.draw_note(slug, "front" if random.random() < 0.65 else "back").copy()
     notes.print_serial(sheet, f"D{random.integers(10**8):08d}")
     note = hold.place_note(hold.wear_note(sheet, pose, random), pose, size, person.camera.distortion)
@@ -106,11 +121,12 @@ def render_photo(person: Photographer, slug: str, number: int) -> bytes:
     blur = (
         person.camera.softness + abs(random.normal(0, 0.8)) + (random.uniform(0, 2.0) if random.random() < 0.15 else 0)
     )
-    if blur > 0.3:
-        picture = picture.filter(ImageFilter.GaussianBlur(blur))
-    light = light_field(person.lights[random.integers(len(person.lights))], size, random)
-    shake = random.normal(0, person.habits.shake, 2)
-    return cameras.store(cameras.expose(picture, light, person.camera, (shake[0], shake[1]), random), person.camera)
+    return picture.filter(ImageFilter.GaussianBlur(blur)) if blur > 0.3 else picture
+
+
+def draw_light(person: Photographer, picture: Image.Image, random: np.random.Generator) -> list[Floats]:
+    """One of the volunteer's lights, as it falls on the picture."""
+    return light_field(person.lights[random.integers(len(person.lights))], picture.size, random)
 
 
 def _compose(person: Photographer, note: Image.Image, pose: hold.Pose, random: np.random.Generator) -> Image.Image:

@@ -1,10 +1,12 @@
 """The demo's reviewer: looks at the photos as the review page would show them, and decides by the same functions."""
 
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from collector.domain import decisions
+from collector.domain.decisions import Verdict
 from collector.enums import PhotoState, RejectReason, ReviewAction
 from collector.models import Photo, Project
 from config.demo.bars import Step
@@ -12,6 +14,7 @@ from config.demo.guests import Sent
 from foundation.models import User
 
 BY_HAND = 30  # honest photos that are looked at one by one, besides every mistake; the others are accepted in bulk
+SCREEN = 60  # photos decided together
 LOOK_EVERY_S = 0.3
 STUCK_S = 180.0  # without a single photo normalised, something is broken
 
@@ -54,23 +57,31 @@ def sort_for_review(sent: Sequence[Sent]) -> tuple[list[Sent], list[Sent]]:
 def decide(project: Project, sent: Sequence[Sent], reviewer: User, step: Step) -> Tally:
     """Decides on each photo as somebody would who sees what it shows, by what the review page calls."""
     tally = Tally()
-    for one in sent:
-        decision = _decision(one)
-        decisions.take_decision(project, decision, by=reviewer)
-        tally.accepted += decision.action == ReviewAction.ACCEPT
-        tally.relabelled += decision.action == ReviewAction.RELABEL
-        tally.rejected += decision.action == ReviewAction.REJECT
-        step.advance()
+    for screen in batched(sent, SCREEN):
+        verdicts = [_verdict(one) for one in screen]
+        for outcome in decisions.decide(project, uuid.uuid4(), verdicts, by=reviewer):
+            if outcome.problem is not None:
+                raise outcome.problem
+            tally.accepted += outcome.verdict.action == ReviewAction.ACCEPT
+            tally.relabelled += outcome.verdict.action == ReviewAction.RELABEL
+            tally.rejected += outcome.verdict.action == ReviewAction.REJECT
+            step.advance()
     return tally
+
+
+def batched(sent: Sequence[Sent], size: int) -> Iterator[Sequence[Sent]]:
+    """Screen after screen, as the grid shows them."""
+    for at in range(0, len(sent), size):
+        yield sent[at : at + size]
 
 
 def _needs_care(one: Sent) -> bool:
     return one.shot.is_spoiled or one.shot.claimed != one.shot.label
 
 
-def _decision(one: Sent) -> decisions.Decision:
+def _verdict(one: Sent) -> Verdict:
     if one.shot.is_spoiled:
-        return decisions.Decision(ReviewAction.REJECT, one.photo_id, reason=RejectReason.NOT_VISIBLE)
+        return Verdict(one.photo_id, ReviewAction.REJECT, reason=RejectReason.NOT_VISIBLE)
     if one.shot.claimed != one.shot.label:
-        return decisions.Decision(ReviewAction.RELABEL, one.photo_id, label=one.shot.label)
-    return decisions.Decision(ReviewAction.ACCEPT, one.photo_id)
+        return Verdict(one.photo_id, ReviewAction.RELABEL, label=one.shot.label)
+    return Verdict(one.photo_id, ReviewAction.ACCEPT)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from collector.domain import projects, reviews
+from collector.domain import projects, queues
 from collector.models import Project
 from modelhub.domain import releases
 from training.domain import queries
@@ -26,7 +26,7 @@ def show_home(request: HttpRequest) -> HttpResponse:
 
 def describe_projects(mine: list[Project]) -> list[dict[str, Any]]:
     """One row a project: how many photos wait, the latest night, the latest release."""
-    waiting = reviews.count_waiting(mine)
+    waiting = queues.count_waiting(mine)
     nights = queries.latest_runs(mine)
     published = releases.latest_of([project.slug for project in mine])
     return [

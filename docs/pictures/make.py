@@ -53,7 +53,7 @@ def find_pages(url: str, slug: str | None) -> dict[str, Any]:
     """Which addresses to photograph, and the session cookie of somebody who may see them."""
     from django.test import Client
 
-    from collector.domain import reviews
+    from collector.domain import queues
     from collector.models import Project
     from foundation.models import User
     from training.models import Run
@@ -63,9 +63,9 @@ def find_pages(url: str, slug: str | None) -> dict[str, Any]:
     if run is None:
         raise SystemExit("No night has published here yet. `make demo` makes two; then try again.")
     project: Project = run.project
-    if not reviews.awaiting_review(project).exists():
+    if not queues.count_waiting([project]):
         send_photos(url, project.slug, [label.slug for label in project.labels.all()])
-        wait_until(lambda: reviews.awaiting_review(project).count() >= PHOTOS, "photos to be normalised")
+        wait_until(lambda: queues.count_waiting([project]).get(project.pk, 0) >= PHOTOS, "photos to be normalised")
     client = Client()
     client.force_login(project.members.first() or User.objects.filter(is_superuser=True)[0])
     cookie = client.cookies["sessionid"].value

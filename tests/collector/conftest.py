@@ -18,7 +18,7 @@ from django.test import Client
 from PIL import Image
 
 from collector.domain import guests, normalising, projects, uploads
-from collector.models import Photo, Project, Volunteer
+from collector.models import Challenge, Photo, Project, Volunteer
 from collector.normaliser import sandbox
 from foundation.models import User
 
@@ -112,13 +112,21 @@ def make_phone() -> Phone:
 
 def send(phone: Phone, seed: int = 0, label: str | None = "five", slug: str = "notes") -> Photo:
     """A photo that the phone sent and a worker normalised."""
+    return send_photo(phone, jpeg(seed), label, slug)
+
+
+def send_photo(
+    phone: Phone, data: bytes, label: str | None = "five", slug: str = "notes", challenge: Challenge | None = None
+) -> Photo:
+    """The same with bytes of your choice."""
     project = projects.get_project(slug)
-    photo_id, data = uuid.uuid4(), jpeg(seed)
+    photo_id = uuid.uuid4()
     upload = uploads.Upload(
         photo_id=photo_id,
         project=project,
         sha256=hashlib.sha256(data).hexdigest(),
         label=projects.get_label(project, label) if label else None,
+        challenge=challenge,
     )
     uploads.receive_photo(upload, [data], by=phone.volunteer)
     assert normalising.normalise_photo(photo_id)

@@ -82,6 +82,7 @@ def test_delete_erases_every_byte_and_keeps_a_tombstone(alice: Phone, storage: P
     assert stored(storage) == []
     photo.refresh_from_db()
     assert (photo.state, photo.look_hash, photo.scores, photo.captured_at) == (PhotoState.DELETED, "", {}, None)
+    assert (photo.look64, photo.measurements, photo.remarks) == (None, {}, [])
     assert photo.original_deleted_at is not None
     shown = json.loads(alice.get(photo.pk).content)
     assert (shown["state"], shown["urls"]) == ("deleted", None)

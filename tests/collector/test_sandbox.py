@@ -231,13 +231,33 @@ def test_photo_that_burns_its_time_is_unreadable(
 
 
 @pytest.mark.parametrize(
-    "how", ["sleeps", "never starts", "lies about sizes", "lies about looks", "sends a web page", "says nothing"]
+    "how",
+    [
+        "sleeps",
+        "never starts",
+        "lies about sizes",
+        "lies about looks",
+        "lies about bits",
+        "measures not a number",
+        "measures too much",
+        "measures a truth",
+        "measures what nobody asked",
+        "measures in words",
+        "sends a web page",
+        "says nothing",
+    ],
 )
 def test_what_is_no_photos_fault_does_not_make_it_unreadable(behave: Callable[..., list[int]], how: str) -> None:
     behave(how)
     with pytest.raises(SandboxUnavailable):
         sandbox.normalise(jpeg())
     assert sandbox.normalise(jpeg()).width == 64
+
+
+def test_answer_that_is_sane_is_taken_as_it_is(behave: Callable[..., list[int]]) -> None:
+    behave("tells the truth")
+    made = sandbox.normalise(jpeg())
+    assert (made.width, made.look64, made.measurements["sharpness"]) == (4, -1, 3.5)
 
 
 def test_answer_without_measure_ends_the_child(behave: Callable[..., list[int]]) -> None:

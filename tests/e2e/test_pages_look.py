@@ -72,6 +72,8 @@ LOOKS: dict[str, tuple[str, str | None, Callable[[Page], None]]] = {
     "review-help": ("/review/euro/", "rosa", before_choosing("?")),
     "review-conflict": ("/review/euro/", "rosa", before_conflict),
     "review-empty": ("/review/signs/", "rosa", before_nothing),
+    "coverage": ("/coverage/euro/", "rosa", before_nothing),
+    "coverage-empty": ("/coverage/signs/", "rosa", before_nothing),
     "runs": ("/runs/euro/", "rosa", before_nothing),
     "runs-empty": ("/runs/signs/", "rosa", before_nothing),
     "run-published": ("/runs/euro/2026-11-21/", "rosa", before_nothing),
@@ -92,6 +94,7 @@ def people() -> dict[str | None, User | None]:
     anna, challenge = pages.make_volunteer("Anna from Antwerp")[0], pages.make_challenge(euro)
     for label in ("5", "10", "20", "5", "10"):
         pages.make_photo(euro, anna, label, challenge)
+    pages.accept_many(euro, anna)
     make_nights(euro)
     return {None: None, "rosa": rosa, "nobody": pages.make_user("nobody@example.org")}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from collector.domain import challenges, conditions, projects
+from collector.domain import challenges, conditions, measuring, projects
 from foundation.problems import Problem
 
 
@@ -20,6 +20,13 @@ class Command(BaseCommand):
         parser.add_argument("--day", type=dt.date.fromisoformat, metavar="YYYY-MM-DD", help="default: today, there")
         parser.add_argument("--label", metavar="SLUG", help="the label it asks for, if it is about one")
         parser.add_argument("--condition", action="append", default=[], metavar="SLUG", help="such as dim (repeatable)")
+        parser.add_argument(
+            "--limit",
+            action="append",
+            default=[],
+            metavar="NAME=LEAST..MOST",
+            help="what its photos should measure, such as luminance_50=5..60 or sharpness=3.. (repeatable)",
+        )
         parser.add_argument("--target", type=int, default=100, metavar="N", help="photos wanted (%(default)s)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -32,6 +39,7 @@ class Command(BaseCommand):
                 text=options["text"],
                 label=projects.get_label(project, options["label"]) if options["label"] else None,
                 conditions=conditions.get_conditions(project, options["condition"]),
+                limits=measuring.read_limits(options["limit"]),
                 target_count=options["target"],
             )
         except Problem as problem:

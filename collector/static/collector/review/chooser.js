@@ -37,7 +37,7 @@ export class Chooser {
   close() {
     if (!this.isOpen) return;
     this.#toggle(false);
-    this.#opener.focus();
+    this.#opener().focus();
   }
 
   choose(digit) {
@@ -58,7 +58,7 @@ export class Chooser {
   #toggle(open) {
     this.#box.hidden = !open;
     this.#actions.hidden = open;
-    this.#opener.setAttribute("aria-expanded", String(open));
+    this.#opener().setAttribute("aria-expanded", String(open));
   }
 
   #typed(event) {

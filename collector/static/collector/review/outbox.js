@@ -1,18 +1,13 @@
 // Decisions on their way to the server: one after the other, in the order they were made, none lost.
 //
 // What is not yet confirmed is also kept in sessionStorage, so that a reload or a crash loses nothing, and two tabs do not
-// send for each other. The server takes the same decision twice without harm (it answers as it did the first time), which
-// is what makes resending safe.
+// send for each other. Every decision has an id of its own, by which the server takes it once however often it is sent.
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
-const UNSURE = {
-  detail: "The server could not be reached, so it is not known whether your last decision was taken back.",
-  do: "Reload the page to see.",
-};
 
 export class Outbox {
-  #url;
+  #urls;
   #store;
   #report;
   #waiting = [];
@@ -20,10 +15,11 @@ export class Outbox {
   #timer = null;
   #wait = FIRST_WAIT_MS;
 
-  /** `report` is told {state: "idle"|"sending"|"retrying"|"signed-out", count, seconds} and, for each answer,
-   *  `report.saved(decision, answer)` or `report.refused(decision, problem, status)` is called. */
-  constructor(url, storeKey, report) {
-    this.#url = url;
+  /** Entries are `{decision, verdicts, again}`, or `{decision, undo: true}`. `report` is told
+   *  {state: "idle"|"sending"|"retrying"|"signed-out", count, seconds} and, for each answer,
+   *  `report.saved(entry, answer)` or `report.refused(entry, problem, status)` is called. */
+  constructor(urls, storeKey, report) {
+    this.#urls = urls;
     this.#store = storeKey;
     this.#report = report;
     this.#waiting = this.#load();
@@ -34,28 +30,28 @@ export class Outbox {
   }
 
   get photoIds() {
-    return this.#waiting.filter((decision) => decision.action !== "undo").map((decision) => decision.photo);
+    return this.#waiting.flatMap((entry) => (entry.verdicts ?? []).map((verdict) => verdict.photo));
   }
 
-  add(decision) {
-    this.#waiting.push(decision);
+  add(entry) {
+    this.#waiting.push(entry);
     this.#save();
     this.flush();
   }
 
   /** Take back a decision that has not left yet. Answers whether there was one. */
-  recall(photoId) {
+  recall(decision) {
     const last = this.#waiting.at(-1);
-    if (!last || last.attempted || last.photo !== photoId) return false;
+    if (!last || last.attempted || last.undo || last.decision !== decision) return false;
     this.#waiting.pop();
     this.#save();
     this.#say("sending");
     return true;
   }
 
-  /** Forget what was to follow on a photo whose decision was refused. */
-  forget(photoId) {
-    this.#waiting = this.#waiting.filter((decision) => decision.photo !== photoId);
+  /** Forget the undo of a decision that was refused. */
+  forget(decision) {
+    this.#waiting = this.#waiting.filter((entry) => !(entry.undo && entry.decision === decision));
     this.#save();
   }
 
@@ -75,39 +71,37 @@ export class Outbox {
   }
 
   async #sendFirst() {
-    const decision = this.#waiting[0];
-    decision.attempted = true; // from here on the server may know it, so it can only be undone, not recalled
+    const entry = this.#waiting[0];
+    entry.attempted = true; // from here on the server may know it, so it can only be undone, not recalled
     this.#save();
     let response;
     try {
-      response = await this.#post(decision);
+      response = await this.#post(entry);
     } catch {
       response = null; // no network
     }
     if (response?.status === 401) return this.#later("signed-out");
     if (!response || response.status >= 500 || response.status === 429) {
-      // An undo that names no photo must not be sent twice: the second would take back one more.
-      if (!isRepeatable(decision)) return this.#settle(decision, { ok: false }, UNSURE);
       return this.#later("retrying", Number(response?.headers.get("Retry-After")) * 1000);
     }
     const answer = await response.json().catch(() => ({ detail: `The server answered ${response.status} without words.` }));
-    return this.#settle(decision, response, answer);
+    return this.#settle(entry, response, answer);
   }
 
-  #settle(decision, { ok, status }, answer) {
+  #settle(entry, { ok, status }, answer) {
     this.#waiting.shift();
     this.#save();
     this.#wait = FIRST_WAIT_MS;
-    if (ok) this.#report.saved(decision, answer);
-    else this.#report.refused(decision, answer, status);
+    if (ok) this.#report.saved(entry, answer);
+    else this.#report.refused(entry, answer, status);
     return true;
   }
 
-  #post({ photo, action, reason, label }) {
-    return fetch(this.#url, {
+  #post({ decision, verdicts, again, undo }) {
+    return fetch(undo ? this.#urls.undo : this.#urls.decisions, {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrfToken() },
-      body: JSON.stringify({ photo, action, reason, label }),
+      body: JSON.stringify(undo ? { decision } : { decision, verdicts, again }),
     });
   }
 
@@ -141,11 +135,7 @@ export class Outbox {
   }
 }
 
-function isRepeatable(decision) {
-  return decision.action !== "undo" || Boolean(decision.photo);
-}
-
 // Read anew for each request: signing in again in another tab changes it.
-function csrfToken() {
+export function csrfToken() {
   return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? "";
 }

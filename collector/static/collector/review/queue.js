@@ -1,22 +1,23 @@
 // The photos still to decide, in the server's order, fetched before they are needed.
 
-const REFILL_BELOW = 12; // two batches of preloaded photos stay ahead even on a slow line
-
 export class Queue {
   #url;
+  #query;
+  #most;
   #ahead;
   #skipped = [];
   #gone = new Set(); // decided here, perhaps not yet on the server: a refill must not bring them back
-  #last = null; // where the server's next batch starts
+  #after; // where the server's next page starts; empty at the end
   #fetching = null;
-  #atEnd;
 
+  /** `start` is the first page, as the server put it into the document. */
   constructor(url, start, alreadyDecided) {
     this.#url = url;
+    this.#query = start.query;
+    this.#most = start.most;
     this.#gone = new Set(alreadyDecided);
     this.#ahead = start.photos.filter((photo) => !this.#gone.has(photo.id));
-    this.#last = start.photos.at(-1)?.id ?? null;
-    this.#atEnd = start.end;
+    this.#after = start.after;
     this.left = Math.max(0, start.left - this.#gone.size);
   }
 
@@ -28,20 +29,32 @@ export class Queue {
     return this.#skipped.length;
   }
 
-  next(count) {
-    return this.#ahead.slice(1, 1 + count);
+  get leftWords() {
+    return this.left >= this.#most ? `${this.#most.toLocaleString("en")}+` : this.left.toLocaleString("en");
   }
 
-  /** Take the current photo away: it is decided. */
-  decide() {
-    const photo = this.#ahead.shift();
-    this.#gone.add(photo.id);
-    this.left = Math.max(0, this.left - 1);
-    return photo;
+  /** The first `count` photos. */
+  screen(count) {
+    return this.#ahead.slice(0, count);
   }
 
-  skip() {
-    this.#skipped.push(this.#ahead.shift());
+  /** Every photo that is here and undecided. */
+  get ids() {
+    return [...this.#ahead, ...this.#skipped].map((photo) => photo.id);
+  }
+
+  /** Take photos away: they are decided. */
+  decide(photos) {
+    const decided = new Set(photos.map((photo) => photo.id));
+    this.#ahead = this.#ahead.filter((photo) => !decided.has(photo.id));
+    for (const id of decided) this.#gone.add(id);
+    this.left = Math.max(0, this.left - decided.size);
+  }
+
+  skip(photos) {
+    const skipped = new Set(photos);
+    this.#ahead = this.#ahead.filter((photo) => !skipped.has(photo));
+    this.#skipped.push(...photos);
   }
 
   /** Bring the skipped photos back, in the order they were skipped. */
@@ -49,12 +62,20 @@ export class Queue {
     this.#ahead.push(...this.#skipped.splice(0));
   }
 
-  /** Put an undone photo in front again. */
-  putBack(photo) {
-    this.drop(photo.id);
-    this.#gone.delete(photo.id);
-    this.#ahead.unshift(photo);
-    this.left += 1;
+  /** Put undone photos in front again. */
+  putBack(photos) {
+    for (const photo of photos) {
+      this.drop(photo.id);
+      this.#gone.delete(photo.id);
+    }
+    this.#ahead.unshift(...photos);
+    this.left += photos.length;
+  }
+
+  /** Put one photo first: somebody wants to look at it closely. */
+  bringForward(id) {
+    const at = this.#ahead.findIndex((photo) => photo.id === id);
+    if (at > 0) this.#ahead.unshift(...this.#ahead.splice(at, 1));
   }
 
   /** Take back a photo whose decision could not be taken, for the end: in front it would slip under a finger. */
@@ -71,32 +92,32 @@ export class Queue {
     this.#gone.add(id);
   }
 
-  /** Fetch more when few are ahead. Answers whether anything new came; never throws, the caller asks again later. */
-  refill(unsent) {
-    if (this.#ahead.length >= REFILL_BELOW || this.#atEnd) return Promise.resolve(false);
-    return this.#fetch(unsent);
+  /** Fetch `page` more when fewer than `below` are ahead. Answers whether anything came; never throws. */
+  refill(below, page, unsent) {
+    if (this.#ahead.length >= below || !this.#after) return Promise.resolve(false);
+    return this.#fetch(page, unsent);
   }
 
   /** Start from the beginning: someone may have sent photos, or undone a decision. */
-  lookAgain(unsent) {
-    this.#last = null;
-    return this.#fetch(unsent);
+  lookAgain(page, unsent) {
+    this.#after = "";
+    return this.#fetch(page, unsent);
   }
 
-  #fetch(unsent) {
-    this.#fetching ??= this.#ask(unsent).finally(() => (this.#fetching = null));
+  #fetch(page, unsent) {
+    this.#fetching ??= this.#ask(page, unsent).finally(() => (this.#fetching = null));
     return this.#fetching;
   }
 
-  async #ask(unsent) {
-    const query = this.#last ? `?after=${encodeURIComponent(this.#last)}` : "";
+  async #ask(page, unsent) {
+    const query = new URLSearchParams({ ...this.#query, limit: page });
+    if (this.#after) query.set("after", this.#after);
     try {
-      const response = await fetch(this.#url + query, { headers: { Accept: "application/json" } });
+      const response = await fetch(`${this.#url}?${query}`, { headers: { Accept: "application/json" } });
       if (!response.ok) return false;
       const batch = await response.json();
-      this.#last = batch.photos.at(-1)?.id ?? this.#last;
-      this.#atEnd = batch.end;
-      this.left = Math.max(0, batch.left - unsent());
+      this.#after = batch.after;
+      this.left = batch.left >= batch.most ? batch.left : Math.max(0, batch.left - unsent());
       return this.#append(batch.photos);
     } catch {
       return false; // offline: the outbox says so, and the photos already here can still be decided
@@ -104,7 +125,7 @@ export class Queue {
   }
 
   #append(photos) {
-    const known = new Set([...this.#ahead, ...this.#skipped].map((photo) => photo.id));
+    const known = new Set(this.ids);
     const fresh = photos.filter((photo) => !known.has(photo.id) && !this.#gone.has(photo.id));
     this.#ahead.push(...fresh);
     return fresh.length > 0;

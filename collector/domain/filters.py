@@ -1,0 +1,152 @@
+"""Which photos a reviewer wants to see, and in which order, as it stands in the page's address."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from collector.domain import projects
+from collector.enums import PhotoState, Remark, ReviewAction, ReviewOrder, Shown
+from collector.models import Appeal, Challenge, Photo, Project, Review
+from collector.models.photos import ON_TOP
+from foundation.problems import Problem
+
+NO_LABEL = "none"  # photos whose volunteer did not know
+DISAGREES = 0.5  # the phone's model gave the claimed label less than this
+SHOWN = {
+    Shown.WAITING: ON_TOP,
+    Shown.ACCEPTED: Q(state=PhotoState.ACCEPTED),
+    Shown.REJECTED: Q(state=PhotoState.REJECTED),
+    Shown.DISPUTED: Q(is_disputed=True),
+    Shown.APPEALED: Q(state=PhotoState.REJECTED) & Exists(Appeal.objects.filter(photo=OuterRef("pk"), answer="")),
+}
+ORDERS = {
+    ReviewOrder.VALUE: "-value",
+    ReviewOrder.OLDEST: "received_at",
+    ReviewOrder.NEWEST: "-received_at",
+    ReviewOrder.DISAGREEMENT: "-disagreement",
+    ReviewOrder.NEED: "-need",
+    ReviewOrder.NOVELTY: "-novelty",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """What the address says; empty members do not filter. Combined, all of them must hold."""
+
+    shown: Shown = Shown.WAITING
+    order: ReviewOrder = ReviewOrder.VALUE
+    label: str = ""  # a slug, or "none"
+    challenge: int | None = None
+    condition: str = ""
+    volunteer: uuid.UUID | None = None
+    device: int | None = None
+    remark: str = ""
+    disagrees: bool = False
+    reviewer: int | None = None  # decided by
+    since: dt.date | None = None  # received on or after this day, in UTC
+    until: dt.date | None = None  # and not after this one
+
+    def as_query(self) -> dict[str, str]:
+        """The parameters that say the same, without those that say nothing."""
+        said = {name: getattr(self, name) for name in READERS}
+        plain = Filter()
+        return {name: _write(value) for name, value in said.items() if value != getattr(plain, name)}
+
+
+def read_filter(query: Mapping[str, str]) -> Filter:
+    """Read an address's parameters. Raises Problem ``invalid-filter`` for what is not known or makes no sense."""
+    read: dict[str, Any] = {}
+    for name, text in query.items():
+        if not text:
+            continue
+        if name not in READERS:
+            raise _invalid(name, text, f"{', '.join(READERS)}")
+        try:
+            read[name] = READERS[name](text)
+        except ValueError as error:
+            raise _invalid(name, text, ALLOWED.get(name, "a name from the list on the page")) from error
+    chosen = Filter(**read)
+    if chosen.shown != Shown.WAITING and "order" not in read:
+        return Filter(**{**read, "order": ReviewOrder.NEWEST})
+    return chosen
+
+
+def select(project: Project, chosen: Filter) -> QuerySet[Photo]:
+    """The photos that match. Raises Problem ``unknown-label`` or ``unknown-condition``."""
+    found = Photo.objects.filter(SHOWN[chosen.shown], project=project)
+    if chosen.label == NO_LABEL:
+        found = found.filter(label=None)
+    elif chosen.label:
+        found = found.filter(label=projects.get_label(project, chosen.label))
+    if chosen.condition:
+        asking = Challenge.objects.filter(project=project, conditions__slug=chosen.condition)
+        found = found.filter(challenge__in=list(asking.values_list("pk", flat=True)))
+    if chosen.reviewer is not None:
+        theirs = Review.objects.filter(photo=OuterRef("pk"), reviewer=chosen.reviewer, undone_by=None)
+        found = found.filter(Exists(theirs.exclude(action=ReviewAction.UNDO)))
+    if chosen.remark:
+        found = found.filter(remarks__contains=[chosen.remark])
+    if chosen.disagrees:
+        found = found.filter(disagreement__gte=DISAGREES)
+    if chosen.since is not None:
+        found = found.filter(received_at__gte=_start(chosen.since))
+    if chosen.until is not None:
+        found = found.filter(received_at__lt=_start(chosen.until + dt.timedelta(days=1)))
+    exact = {name: getattr(chosen, name) for name in ("challenge", "volunteer", "device")}
+    return found.filter(**{name: value for name, value in exact.items() if value is not None})
+
+
+def _start(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, dt.UTC)
+
+
+def _flag(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError(text)
+    return text == "1"
+
+
+def _write(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _invalid(name: str, text: str, allowed: str) -> Problem:
+    return Problem(
+        "invalid-filter",
+        400,
+        f"Photos cannot be filtered by {name[:40]} {text[:60]!r}.",
+        allowed=allowed,
+        do="Choose from the filters on the page.",
+    )
+
+
+READERS: dict[str, Any] = {
+    "shown": Shown,
+    "order": ReviewOrder,
+    "label": str,
+    "challenge": int,
+    "condition": str,
+    "volunteer": uuid.UUID,
+    "device": int,
+    "remark": Remark,
+    "disagrees": _flag,
+    "reviewer": int,
+    "since": dt.date.fromisoformat,
+    "until": dt.date.fromisoformat,
+}
+ALLOWED = {
+    "shown": ", ".join(Shown.values),
+    "order": ", ".join(ReviewOrder.values),
+    "remark": ", ".join(Remark.values),
+    "challenge": "a challenge's number",
+    "device": "a device's number",
+    "reviewer": "a reviewer's number",
+    "volunteer": "a volunteer's UUID",
+    "disagrees": "0 or 1",
+    "since": "a day such as 2026-11-21",
+    "until": "a day such as 2026-11-21",
+}
