@@ -238,6 +238,31 @@ def test_admin_signs_in_on_the_one_page(client: Client) -> None:
     assert client.get("/admin/login/?next=/admin/")["Location"] == "/login/?next=%2Fadmin%2F"
 
 
+def test_secret_of_an_app_is_stored_encrypted_and_survives_a_new_key(rosa: User, settings: LazySettings) -> None:
+    secret = add_app(rosa)
+    stored = Authenticator.objects.get()
+    assert secret not in str(stored.data)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key", [settings.SECRET_KEY]
+    assert stored.wrap().validate_code(code_of(secret))
+
+
+def test_admin_may_delete_a_factor_and_sees_no_secret(client: Client, rosa: User) -> None:
+    add_app(rosa)
+    factor = Authenticator.objects.get()
+    client.force_login(User.objects.create_superuser("root@example.org"))
+    assert b"1 authenticator" in client.get("/admin/mfa/authenticator/?q=rosa@").content
+    page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert factor.data["secret"] not in page
+    client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.exists()
+
+
+def test_admin_finds_sessions_by_address(client: Client, rosa: User) -> None:
+    Client().post("/login/", {"login": rosa.email, "password": "correct horse"})
+    client.force_login(User.objects.create_superuser("root@example.org"))
+    assert b"1 user session" in client.get("/admin/usersessions/usersession/?q=rosa@").content
+
+
 # --- where mail goes -----------------------------------------------------------------------------------------------
 def test_email_url_of_a_mail_server_encrypts() -> None:
     mail = read_email_url("smtp://me%40x.org:p%2Fw@mail.example.org")
