@@ -181,6 +181,24 @@ def test_role_without_a_factor_gets_no_photo_from_scripts(client: Client, rosa: 
     assert client.post("/review/euro/decisions", {}, "application/json").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/api/v1/consents/current", 200),
+        ("/models/latest", 400),
+        ("/healthz", 200),
+        ("/account/", 200),
+        ("/logout/", 405),
+    ],
+)
+def test_role_without_a_factor_reaches_what_is_open_to_all(
+    client: Client, rosa: User, strict: None, address: str, status: int
+) -> None:
+    projects.add_member(pages.make_project(), rosa)
+    client.force_login(rosa)
+    assert client.get(address).status_code == status
+
+
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 def test_staff_without_a_factor_is_led_to_one(client: Client, strict: None, flag: str) -> None:
     root = User.objects.create_user("root@example.org")
