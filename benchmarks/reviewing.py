@@ -155,7 +155,7 @@ def _painted(page: Any, selector: str, count: int) -> list[str]:
 
 
 def _until_saved(page: Any) -> None:
-    page.wait_for_function("document.getElementById('sending').textContent === 'All saved'", timeout=60_000)
+    page.wait_for_function("() => document.getElementById('sending').textContent === 'All saved'", timeout=60_000)
 
 
 def _agrees(expected: Expected) -> bool:

@@ -54,6 +54,15 @@ class DeletionCause(TextChoices):
     ACCOUNT = "account"
 
 
+class Held(TextChoices):
+    """What the server says about a photo that a phone asks after."""
+
+    STORED = "stored"
+    MISSING = "missing"
+    OTHER_BYTES = "other_bytes"
+    DELETED = "deleted"
+
+
 class ConditionAxis(TextChoices):
     """What a condition is about."""
 

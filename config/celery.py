@@ -60,6 +60,11 @@ def beat_schedule(night_hour_utc: int) -> dict[str, dict[str, Any]]:
             "schedule": crontab(minute="17"),
             "options": {"expires": 3000},
         },
+        "refresh needs": {
+            "task": "collector.refresh_needs",
+            "schedule": crontab(minute="*/10"),
+            "options": {"expires": 540},
+        },
         "delete exports": {
             "task": "collector.delete_exports",
             "schedule": crontab(minute="27"),
@@ -69,11 +74,6 @@ def beat_schedule(night_hour_utc: int) -> dict[str, dict[str, Any]]:
             "task": "training.mark_erasures",
             "schedule": crontab(minute="47"),
             "options": {"expires": 3000},
-        },
-        "refresh needs": {
-            "task": "collector.refresh_needs",
-            "schedule": crontab(minute="*/10"),
-            "options": {"expires": 540},
         },
         "refresh documents": {
             "task": "modelhub.refresh_documents",

@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from collector.domain import reconciling
 from config.celery import QUEUES, app
 from foundation import blobs
 from foundation.enums import JobState
@@ -148,6 +149,22 @@ def _jobs() -> Iterator[Check]:
     yield Check("jobs quarantined", not quarantined, str(quarantined), do)
 
 
+def _losses() -> Iterator[Check]:
+    lost, back = reconciling.count_losses()
+    detail = f"{lost} receipts came back for photos that were not here; {back} were sent again" if lost else "none"
+    do = "see photo.lost in the log: was a backup restored? Delete the rows of collector_lostphoto then" if lost else ""
+    yield Check("photos lost", not lost, detail, do)
+
+
+def _limits() -> Iterator[Check]:
+    for name in ("LIMIT_UPLOADS", "LIMIT_UPLOAD_MB", "LIMIT_RECONCILES", "LIMIT_GUESTS"):
+        on = ", ".join(f"{one.amount} per {one.multiples} {one.GRANULARITY.name}" for one in getattr(settings, name))
+        yield Check(f"limit: {name}", bool(on), on or "off", "" if on else f"nothing is limited; set {name}")
+    proxies = settings.TRUSTED_PROXIES
+    detail = f"{proxies} trusted" if proxies else "none trusted; X-Forwarded-For is not looked at"
+    yield Check("proxies", ok=True, detail=detail)
+
+
 def _training() -> Iterator[Check]:
     yield _modules("training", TRAINING_MODULES, None, "run make setup on machines that train")
 
@@ -206,6 +223,8 @@ _LOOKS: list[tuple[str, Callable[[], Iterator[Check]], bool, str]] = [
     ("signing key", _signing_key, True, "make it once with manage.py make_keys"),
     ("workers", _workers, False, _SERVICES),
     ("jobs", _jobs, False, "see the database above"),
+    ("photos lost", _losses, False, "see the database above"),
+    ("limits", _limits, False, "see LIMIT_UPLOADS"),
     ("training", _training, False, "run make setup on machines that train"),
     ("LiteRT converter", _converter, False, "see TRAINING_LITERT_PYTHON"),
     ("browser for tests", _browser, False, ""),

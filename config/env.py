@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import limits
 from django.core.exceptions import ImproperlyConfigured
+from limits import RateLimitItem
 
 
 class Env:
@@ -45,6 +47,19 @@ class Env:
     def words(self, name: str, default: str = "") -> list[str]:
         """A comma-separated list, blanks dropped."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def rates(self, name: str, default: str) -> list[RateLimitItem]:
+        """Rate limits such as ``600/hour, 2000/day``, the shortest first; none for ``off``."""
+        raw = self.text(name, default)
+        if raw.lower() == "off":
+            return []
+        try:
+            return sorted(limits.parse_many(raw), key=lambda limit: limit.get_expiry())
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} is {raw!r}; allowed are off, and numbers per second, minute, hour or day such as {default}. "
+                f"Correct it, or unset it to use {default}."
+            ) from error
 
     def path(self, name: str, default: Path) -> Path:
         """An absolute path; ``~`` is expanded."""

@@ -180,6 +180,13 @@ EXPORT_DAYS = env.integer("EXPORT_DAYS", 7, minimum=1)
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
 TRAINING_LITERT_PYTHON = env.text("TRAINING_LITERT_PYTHON")  # empty: the worker's own interpreter
 
+# --- how much is too much: counted in Redis, per volunteer or per network address ---------------------------------
+LIMIT_UPLOADS = env.rates("LIMIT_UPLOADS", "600/hour, 2000/day")  # a week's queue of a returning phone goes at once
+LIMIT_UPLOAD_MB = env.rates("LIMIT_UPLOAD_MB", "8000/day")
+LIMIT_RECONCILES = env.rates("LIMIT_RECONCILES", "120/hour")  # of up to 500 photos each
+LIMIT_GUESTS = env.rates("LIMIT_GUESTS", "60/hour, 200/day")  # per address: a school class shares one
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)  # how many stand before us and write X-Forwarded-For
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -13,8 +13,10 @@ from ninja.responses import NinjaJSONEncoder
 
 from collector.api.access import VolunteerToken, device_of, refuse_unknown_query, volunteer_of
 from collector.api.body import announced_sha256, drain, read_chunks
+from collector.api.limits import limit_upload
 from collector.api.schemas import PhotoOut, PhotoQuery, PhotoUrls, ProblemOut, ReceiptOut
-from collector.domain import challenges, consents, photos, projects, uploads
+from collector.domain import appeals, challenges, consents, photos, projects, uploads
+from collector.domain.receipts import Receipt
 from collector.enums import PhotoState
 from collector.models import Photo
 from foundation.blobs import StorageFull
@@ -36,7 +38,7 @@ BODY = {
         }
     ],
 }
-REFUSALS = frozenset({400, 401, 404, 409, 410, 411, 413, 415, 503, 507})
+REFUSALS = frozenset({400, 401, 404, 409, 410, 411, 413, 415, 429, 503, 507})
 
 
 @router.put("/photos/{photo_id}", response={200: ReceiptOut, 201: ReceiptOut, REFUSALS: ProblemOut}, openapi_extra=BODY)
@@ -49,9 +51,7 @@ def put_photo(
     except Problem:
         drain(request)
         raise
-    said = ReceiptOut(
-        photo=receipt.photo_id, sha256=receipt.sha256, size_bytes=receipt.size_bytes, received_at=receipt.received_at
-    )
+    said = ReceiptOut.of(receipt)
     # An upload that ends while an iOS app is not running sees the headers but no body.
     response["Location"] = request.path
     response["Daybreak-Receipt"] = json.dumps(said.model_dump(), cls=NinjaJSONEncoder)
@@ -73,7 +73,10 @@ def get_photo(request: HttpRequest, response: HttpResponse, photo_id: UUID) -> P
         label=photo.label.slug if photo.label else None,
         state=photo.state,
         reason=photos.say_reason(photo),
+        reason_code=photos.find_reason(photo),
+        appeal=appeals.find_answer(photo),
         received_at=photo.received_at,
+        is_late=photo.is_late,
         urls=_urls(photo),
     )
 
@@ -86,7 +89,8 @@ def delete_photo(request: HttpRequest, photo_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-def _receive(request: HttpRequest, photo_id: UUID, query: PhotoQuery) -> uploads.Receipt:
+def _receive(request: HttpRequest, photo_id: UUID, query: PhotoQuery) -> Receipt:
+    limit_upload(request)
     refuse_unknown_query(request, PhotoQuery)
     try:
         project = projects.get_project(query.project)

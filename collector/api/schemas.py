@@ -2,10 +2,14 @@
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from ninja import Field, Schema
 from pydantic import AwareDatetime, ConfigDict, field_validator
+
+from collector.domain.receipts import Receipt
+
+FIRST_YEAR, LAST_YEAR = 1990, 2200  # of digital cameras
 
 
 class PhotoQuery(Schema):
@@ -23,6 +27,12 @@ class PhotoQuery(Schema):
     def _empty_is_none(cls, value: Any) -> Any:
         return value or None
 
+    @field_validator("captured_at")
+    @classmethod
+    def _impossible_is_none(cls, value: dt.datetime | None) -> dt.datetime | None:
+        """A camera that lost its clock is no reason to refuse a photo, and no moment worth keeping."""
+        return value if value is not None and FIRST_YEAR <= value.year <= LAST_YEAR else None
+
 
 class ProjectQuery(Schema):
     project: str = Field(description="Slug of the project.")
@@ -35,6 +45,52 @@ class ReceiptOut(Schema):
     sha256: str
     size_bytes: int
     received_at: dt.datetime
+    signature: str = Field(description="The server's, over the members above; only the server can check it.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """The receipt as phones see it."""
+        return cls(
+            photo=receipt.photo_id,
+            sha256=receipt.sha256,
+            size_bytes=receipt.size_bytes,
+            received_at=receipt.received_at,
+            signature=receipt.signature,
+        )
+
+
+class ReceiptIn(Schema):
+    """A receipt as it came; ones from before receipts were signed prove nothing and do no harm."""
+
+    sha256: str = Field(max_length=64)
+    size_bytes: int = Field(ge=0, le=2**31 - 1)
+    received_at: AwareDatetime
+    signature: str = Field("", max_length=100)
+
+
+class AskedPhotoIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    photo: uuid.UUID
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Of the bytes on the phone, if it still has them.")
+    receipt: ReceiptIn | None = Field(None, description="The receipt it got for them, as it came.")
+
+
+class AskedPhotosIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    photos: list[AskedPhotoIn] = Field(max_length=500)
+
+
+class HeldPhotoOut(Schema):
+    photo: uuid.UUID
+    held: str = Field(description="stored, missing, other_bytes or deleted.")
+    state: str | None = Field(description="As in GET; null where it is missing.")
+    receipt: ReceiptOut | None = Field(description="Of what is stored under this id; null where nothing is.")
+
+
+class HeldPhotosOut(Schema):
+    photos: list[HeldPhotoOut] = Field(description="In the order asked.")
 
 
 class PhotoUrls(Schema):
@@ -47,9 +103,24 @@ class PhotoOut(Schema):
     project: str
     label: str | None
     state: str
-    reason: str = Field(description="Why it cannot be used, as a sentence; empty where nothing is wrong.")
+    reason: str = Field(description="Why it cannot be used, in words to read aloud; empty where nothing is wrong.")
+    reason_code: str = Field(description="The reviewers' reason, such as not_visible; empty where there is none.")
+    appeal: str | None = Field(description="open, upheld or accepted; null where nobody appealed.")
     received_at: dt.datetime
+    is_late: bool = Field(description="Whether it missed its challenge's day or grace; it is kept all the same.")
     urls: PhotoUrls | None = Field(description="Where its owner can look at it; null until it is normalised.")
+
+
+class AppealIn(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", max_length=500, description="What the volunteer wants to say to it; may be left out.")
+
+
+class AppealOut(Schema):
+    photo: uuid.UUID
+    appeal: str = Field(description="open, upheld (it stays rejected) or accepted.")
+    asked_at: dt.datetime
 
 
 class GuestIn(Schema):

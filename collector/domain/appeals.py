@@ -33,6 +33,12 @@ def standing_rejection(photo: Photo) -> Review | None:
     return standing.order_by("-pk").first()
 
 
+def find_answer(photo: Photo) -> str | None:
+    """``open``, ``upheld`` or ``accepted``; None where nobody appealed."""
+    newest = latest_appeal(photo)
+    return (newest.answer or "open") if newest else None
+
+
 def latest_appeal(photo: Photo) -> Appeal | None:
     """The photo's newest appeal, answered or not."""
     return photo.appeals.order_by("-pk").first()

@@ -11,7 +11,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from collector.domain import photos, volunteers
+from collector.domain import photos, volunteers, words
 from collector.enums import PhotoState, ReviewAction
 from collector.models import Consent, Device, Export, Membership, Photo, Review
 from foundation import accounts, blobs
@@ -141,7 +141,7 @@ def _photos(mine: QuerySet[Photo]) -> Iterator[dict[str, Any]]:
 
 def _say(review: Review) -> str:
     if review.action == ReviewAction.REJECT:
-        return f"A reviewer could not use this photo: {review.get_reason_display()}."
+        return words.say(review.reason)
     return f"A reviewer accepted this photo as {review.label}."
 
 

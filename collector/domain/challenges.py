@@ -12,6 +12,8 @@ from collector.domain import measuring
 from collector.models import Challenge, Condition, Label, Project
 from foundation.problems import Problem
 
+CLOCK_TOLERANCE = dt.timedelta(hours=1)
+
 
 def set_challenge(
     project: Project,
@@ -73,7 +75,8 @@ def today(project: Project) -> Challenge:
 
 def get_challenge(project: Project, challenge_id: str) -> Challenge:
     """The project's challenge with this id, as a phone sends it back. Raises Problem ``unknown-challenge``."""
-    found = Challenge.objects.filter(project=project, pk=challenge_id).first() if challenge_id.isdecimal() else None
+    known = Challenge.objects.filter(project=project).select_related("project")
+    found = known.filter(pk=challenge_id).first() if challenge_id.isdecimal() else None
     if found is None:
         raise Problem(
             "unknown-challenge",
@@ -86,5 +89,29 @@ def get_challenge(project: Project, challenge_id: str) -> Challenge:
 
 def ends_at(challenge: Challenge) -> dt.datetime:
     """The moment the challenge's day is over where the project lives."""
+    return _midnight(challenge, 1).astimezone(zoneinfo.ZoneInfo(challenge.project.timezone))
+
+
+def is_late(challenge: Challenge, captured_at: dt.datetime | None, received_at: dt.datetime) -> bool:
+    """Whether a photo misses its challenge: not taken on its day, or received more than ``grace_days`` after it.
+
+    The day is the project's own, whatever zone the phone was in, and CLOCK_TOLERANCE longer at both ends, for clocks
+    that are off. Without a moment of capture, or with one that lies in the future, the moment of receipt counts.
+    """
+    taken_at = captured_at or received_at
+    if taken_at > received_at + CLOCK_TOLERANCE:
+        taken_at = received_at
+    is_of_the_day = _midnight(challenge, 0) - CLOCK_TOLERANCE <= taken_at < ends_at(challenge) + CLOCK_TOLERANCE
+    return not is_of_the_day or received_at >= grace_ends_at(challenge)
+
+
+def grace_ends_at(challenge: Challenge) -> dt.datetime:
+    """The moment from which photos of the day come too late; never before a photo of its last minute can arrive."""
+    return max(_midnight(challenge, 1 + challenge.grace_days), ends_at(challenge) + CLOCK_TOLERANCE)
+
+
+def _midnight(challenge: Challenge, days: int) -> dt.datetime:
+    """The first moment of the day that many days after the challenge's, where the project lives."""
     zone = zoneinfo.ZoneInfo(challenge.project.timezone)
-    return dt.datetime.combine(challenge.day + dt.timedelta(days=1), dt.time.min, zone)
+    # In UTC: Python compares and adds moments of one zone by their wall clocks, which change twice a year.
+    return dt.datetime.combine(challenge.day + dt.timedelta(days=days), dt.time.min, zone).astimezone(dt.UTC)

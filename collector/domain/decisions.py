@@ -6,22 +6,28 @@ in order, what is no longer waiting is left alone, and history is only ever adde
 """
 
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from collector.domain import opinions, photos, projects, refusals, stacks, undoing
+from collector.domain import holds, opinions, photos, projects, refusals, stacks, undoing
 from collector.domain.undoing import STATES
 from collector.enums import AppealAnswer, DeletionCause, LabelState, PhotoState, RejectReason, ReviewAction, Role
-from collector.models import Appeal, Challenge, Hold, Label, Opinion, Photo, Project, Review
+from collector.models import Appeal, Challenge, Label, Opinion, Photo, Project, Review
 from foundation.models import User
 from foundation.problems import Problem
 
 MOST = 500  # photos in one decision
-ANSWERS = {PhotoState.ACCEPTED: AppealAnswer.ACCEPTED, PhotoState.REJECTED: AppealAnswer.UPHELD}
+# One statement, however many labels a screen of photos shows.
+MOVE = """
+    UPDATE collector_photo AS photo
+    SET state = moved.state, label_id = moved.label, condition_holds = moved.holds
+    FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::boolean[]) AS moved (id, state, label, holds)
+    WHERE photo.id = moved.id
+"""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,10 @@ class _Work:
     decision: uuid.UUID
     by: User
     locked: dict[uuid.UUID, Photo]
-    asked: set[int]  # challenges that ask for a condition
-    moves: dict[tuple[PhotoState, int | None, bool | None], list[uuid.UUID]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    conditioned: set[int]  # challenges that ask for a condition
+    done: set[uuid.UUID]  # photos that this very decision was taken on before
+    awaited: dict[uuid.UUID, Opinion]  # votes this reviewer is asked for that decide nothing
+    moved: list[Photo] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     private: list[Photo] = field(default_factory=list)
 
@@ -66,30 +72,23 @@ def decide(
     """Take a decision, or notice that it was taken before; one outcome a verdict, in their order.
 
     ``again``: a lead decides anew on photos that are decided: disputed, appealed, or seen by chance.
-    Raises Problem ``not-a-reviewer``, ``not-a-lead`` or ``too-many-photos``; what is wrong with one verdict is in its
-    outcome.
+    Raises Problem ``not-a-reviewer``, ``not-a-lead``, ``too-many-photos`` or ``other-decision``; what is wrong with one
+    verdict is in its outcome.
     """
     projects.require_role(project, by, Role.LEAD if again else Role.REVIEWER)
     ids = {photo for verdict in verdicts for photo in (verdict.photo, *verdict.also)}
     if len(ids) > MOST:
-        raise Problem(
-            "too-many-photos",
-            400,
-            f"One decision was to be about {len(ids)} photos.",
-            allowed=f"At most {MOST}.",
-            do="Decide on fewer at a time.",
-        )
+        raise refusals.too_many_photos(len(ids), MOST)
     labels = {label.slug: label for label in project.labels.all()}
     with transaction.atomic():
         work = _lock(project, decision, ids, by)
-        done = dict(Review.objects.filter(decision=decision, reviewer=by).values_list("photo_id", "action"))
-        asked = {opinion.photo_id: opinion for opinion in opinions.awaited(by, ids)}
         if again:
-            _open_again(project, work, set(done))
-        outcomes = [_judge(verdict, work, labels, done, asked) for verdict in verdicts]
-        _write(work)
-    photos.erase_soon(work.private)
-    return [_with_problem(outcome) for outcome in outcomes]
+            _open_again(project, work, verdicts, labels)
+        outcomes = [_judge(verdict, work, labels) for verdict in verdicts]
+        if work.reviews:
+            _write(work)
+    photos.erase_soon([photo.pk for photo in work.private])
+    return _explain(outcomes)
 
 
 def _lock(project: Project, decision: uuid.UUID, ids: Iterable[uuid.UUID], by: User) -> _Work:
@@ -99,50 +98,74 @@ def _lock(project: Project, decision: uuid.UUID, ids: Iterable[uuid.UUID], by: U
     locked = {photo.pk: photo for photo in rows.select_related("label").order_by("pk")}
     through = Challenge.conditions.through.objects
     challenges = {photo.challenge_id for photo in locked.values()} - {None}
-    asked = set(through.filter(challenge__in=challenges).values_list("challenge_id", flat=True))
-    return _Work(decision, by, locked, asked)
+    conditioned = set(through.filter(challenge__in=challenges).values_list("challenge_id", flat=True))
+    # Asked only now: whoever sent the same decision at the same time has committed.
+    taken = Review.objects.filter(decision=decision, photo__in=locked).values_list("photo_id", "reviewer_id")
+    done = dict(taken)
+    if set(done.values()) - {by.pk}:
+        raise refusals.other_decision()
+    asked = opinions.asked(by, locked)
+    given = {one.photo_id for one in asked if one.decision == decision}
+    awaited = {one.photo_id: one for one in asked if not one.action}
+    return _Work(decision, by, locked, conditioned, done.keys() | given, awaited)
 
 
-def _open_again(project: Project, work: _Work, done: set[uuid.UUID]) -> None:
-    """Take the standing decisions back first; each photo keeps, for this decision, the label it was seen with."""
-    decided = [one for one in work.locked.values() if one.state in STATES.values() and one.pk not in done]
+def _open_again(project: Project, work: _Work, verdicts: Sequence[Verdict], labels: Mapping[str, Label]) -> None:
+    """Take the standing decisions back first; each photo keeps, for this decision, the label it was seen with.
+
+    Only where the new verdict can be taken: a slip must not undo anything.
+    """
+    meant = {photo.pk for verdict in verdicts for photo in _meant(verdict, work, labels)}
+    decided = [pk for pk in meant - work.done if work.locked[pk].state in STATES.values()]
     standing = Review.objects.filter(photo__in=decided, undone_by=None).exclude(action=ReviewAction.UNDO)
-    opened = undoing.reopen(project, standing, by=work.by)
-    for photo_id in opened:
+    for photo_id in undoing.reopen(project, standing, by=work.by):
         work.locked[photo_id].state = PhotoState.AWAITING_REVIEW
 
 
-def _judge(
-    verdict: Verdict,
-    work: _Work,
-    labels: Mapping[str, Label],
-    done: Mapping[uuid.UUID, str],
-    asked: Mapping[uuid.UUID, Opinion],
-) -> Outcome:
+def _meant(verdict: Verdict, work: _Work, labels: Mapping[str, Label]) -> list[Photo]:
+    photo = work.locked.get(verdict.photo)
+    if photo is None:
+        return []
+    try:
+        _label(verdict, photo, labels)
+    except Problem:
+        return []
+    return [photo, *_members(verdict, photo, work)]
+
+
+def _members(verdict: Verdict, photo: Photo, work: _Work) -> list[Photo]:
+    """Those of the photo's own stack that were named with it; all of them claim its label."""
+    named = [work.locked[one] for one in verdict.also if one in work.locked]
+    return [one for one in named if one.stack is not None and one.stack == photo.stack]
+
+
+def _judge(verdict: Verdict, work: _Work, labels: Mapping[str, Label]) -> Outcome:
     photo = work.locked.get(verdict.photo)
     if photo is None:
         return Outcome(verdict, problem=photos.unknown_photo(verdict.photo))
-    if photo.pk in done:  # this very decision, sent again
+    if photo.pk in work.done:
         return Outcome(verdict, photo)
     try:
         label = _label(verdict, photo, labels)
     except Problem as problem:
         return Outcome(verdict, photo, problem)
-    if photo.pk in asked and photo.state != PhotoState.AWAITING_REVIEW:
+    if photo.pk in work.awaited and photo.state in STATES.values():
         opinions.record(
-            asked[photo.pk],
+            work.awaited[photo.pk],
             photo,
             action=verdict.action,
             label=label,
             reason=verdict.reason,
             decision=work.decision,
         )
+        if _is_private(verdict):  # not a matter of opinion
+            _plan(work, photo, verdict, label)
         return Outcome(verdict, photo)
     if photo.state != PhotoState.AWAITING_REVIEW:
         return Outcome(verdict, photo, refusals.NOT_WAITING)
     _plan(work, photo, verdict, label)
-    for other in (work.locked.get(one) for one in verdict.also):
-        if other is not None and other.state == PhotoState.AWAITING_REVIEW and other.pk not in done:
+    for other in _members(verdict, photo, work):
+        if other.state == PhotoState.AWAITING_REVIEW and other.pk not in work.done:
             _plan(work, other, verdict, label if verdict.action == ReviewAction.RELABEL else other.label or label)
     return Outcome(verdict, photo)
 
@@ -166,10 +189,14 @@ def _label(verdict: Verdict, photo: Photo, labels: Mapping[str, Label]) -> Label
     return label
 
 
+def _is_private(verdict: Verdict) -> bool:
+    return verdict.action == ReviewAction.REJECT and verdict.reason == RejectReason.PRIVACY
+
+
 def _plan(work: _Work, photo: Photo, verdict: Verdict, label: Label | None) -> None:
     state = STATES[verdict.action]
     is_accepted = state == PhotoState.ACCEPTED
-    holds = verdict.condition_holds if is_accepted and photo.challenge_id in work.asked else None
+    holds_true = verdict.condition_holds if is_accepted and photo.challenge_id in work.conditioned else None
     work.reviews.append(
         Review(
             photo=photo,
@@ -177,36 +204,46 @@ def _plan(work: _Work, photo: Photo, verdict: Verdict, label: Label | None) -> N
             action=verdict.action,
             reason=verdict.reason if verdict.action == ReviewAction.REJECT else "",
             label=label,
-            condition_holds=holds,
+            condition_holds=holds_true,
             decision=work.decision,
             normalised_sha256=photo.normalised_sha256,
         )
     )
-    if verdict.reason == RejectReason.PRIVACY and not is_accepted:
+    if _is_private(verdict):
         work.private.append(photo)
         photo.state = PhotoState.DELETED
         return
-    work.moves[state, label.pk if label else None, holds].append(photo.pk)
-    photo.state, photo.label, photo.condition_holds = state, label, holds
+    photo.state, photo.label, photo.condition_holds = state, label, holds_true
+    work.moved.append(photo)
 
 
 def _write(work: _Work) -> None:
-    for (state, label_id, holds), ids in work.moves.items():
-        Photo.objects.filter(pk__in=ids).update(state=state, label_id=label_id, condition_holds=holds)
-    photos.mark_erased([photo.pk for photo in work.private], DeletionCause.PRIVACY)
+    rows = [(photo.pk, str(photo.state), photo.label_id, photo.condition_holds) for photo in work.moved]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(MOVE, [list(column) for column in zip(*rows, strict=True)])
+    if work.private:
+        photos.mark_erased([photo.pk for photo in work.private], DeletionCause.PRIVACY)
     Review.objects.bulk_create(work.reviews)
     decided = [review.photo_id for review in work.reviews]
     stacks.promote(decided)
-    Hold.objects.filter(photo__in=decided).delete()
-    for state, answer in ANSWERS.items():
-        answered = [review.photo_id for review in work.reviews if STATES[ReviewAction(review.action)] == state]
-        Appeal.objects.filter(photo__in=answered, answer="").update(
-            answer=answer, answered_by=work.by, answered_at=Now()
-        )
+    holds.end(decided)
+    if not work.awaited.keys().isdisjoint(decided):
+        opinions.withdraw(work.by, decided)
+    accepted = [photo.pk for photo in work.moved if photo.state == PhotoState.ACCEPTED]
+    answer = Case(When(photo__in=accepted, then=Value(AppealAnswer.ACCEPTED)), default=Value(AppealAnswer.UPHELD))
+    Appeal.objects.filter(photo__in=decided, answer="").update(answer=answer, answered_by=work.by, answered_at=Now())
 
 
-def _with_problem(outcome: Outcome) -> Outcome:
-    """Say who was quicker, which takes a question of its own and is rare."""
-    if outcome.problem is not refusals.NOT_WAITING or outcome.photo is None:
-        return outcome
-    return Outcome(outcome.verdict, outcome.photo, refusals.not_waiting(outcome.photo))
+def _explain(outcomes: list[Outcome]) -> list[Outcome]:
+    """Say who was quicker, in one question for all of them; most decisions need none."""
+    late = [one.photo.pk for one in outcomes if one.problem is refusals.NOT_WAITING and one.photo]
+    if not late:
+        return outcomes
+    last = {review.photo_id: review for review in refusals.last_reviews(late)}
+    return [
+        Outcome(one.verdict, one.photo, refusals.not_waiting(one.photo, last.get(one.photo.pk)))
+        if one.problem is refusals.NOT_WAITING and one.photo
+        else one
+        for one in outcomes
+    ]

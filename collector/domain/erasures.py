@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from collector.domain import archives, photos, volunteers
 from collector.domain.people import Person
-from collector.enums import DeletionCause, PhotoState
+from collector.enums import DeletionCause
 from collector.models import Appeal, Device, Erasure, Export, Hold, Membership, Photo, Volunteer
 from foundation import accounts, blobs, jobs
 from foundation.models import User
@@ -31,9 +31,9 @@ def ask_erasure(person: Person) -> Erasure:
         first = _find(person)
         if first is not None:
             return first
-        mine = Photo.objects.filter(volunteer__in=everybody).exclude(state=PhotoState.DELETED)
-        gone = photos.hide(list(mine.values_list("pk", flat=True)), DeletionCause.ACCOUNT)
-        erasure = Erasure.objects.create(user=person.user, volunteer=person.volunteer, photos=len(gone))
+        mine = Photo.objects.filter(volunteer__in=everybody)
+        count = len(photos.mark_deleted(mine, DeletionCause.ACCOUNT))
+        erasure = Erasure.objects.create(user=person.user, volunteer=person.volunteer, photos=count)
         _forget_volunteers(everybody)
         if person.user is not None:
             _forget_user(person.user)

@@ -1,14 +1,15 @@
 """Which photos a reviewer wants to see, and in which order, as it stands in the page's address."""
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from collector.domain import projects
+from collector.domain import conditions, projects
 from collector.enums import PhotoState, Remark, ReviewAction, ReviewOrder, Shown
 from collector.models import Appeal, Challenge, Photo, Project, Review
 from collector.models.photos import ON_TOP
@@ -31,6 +32,9 @@ ORDERS = {
     ReviewOrder.NEED: "-need",
     ReviewOrder.NOVELTY: "-novelty",
 }
+BY_AGE = (ReviewOrder.NEWEST, ReviewOrder.OLDEST)
+SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}")
+LARGEST = (1 << 63) - 1  # number that the database can compare with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,8 @@ def read_filter(query: Mapping[str, str]) -> Filter:
         except ValueError as error:
             raise _invalid(name, text, ALLOWED.get(name, "a name from the list on the page")) from error
     chosen = Filter(**read)
-    if chosen.shown != Shown.WAITING and "order" not in read:
-        return Filter(**{**read, "order": ReviewOrder.NEWEST})
+    if chosen.shown != Shown.WAITING and chosen.order not in BY_AGE:  # what is decided has no other order
+        return replace(chosen, order=ReviewOrder.NEWEST)
     return chosen
 
 
@@ -83,7 +87,8 @@ def select(project: Project, chosen: Filter) -> QuerySet[Photo]:
     elif chosen.label:
         found = found.filter(label=projects.get_label(project, chosen.label))
     if chosen.condition:
-        asking = Challenge.objects.filter(project=project, conditions__slug=chosen.condition)
+        wanted = conditions.get_conditions(project, [chosen.condition])
+        asking = Challenge.objects.filter(project=project, conditions__in=wanted)
         found = found.filter(challenge__in=list(asking.values_list("pk", flat=True)))
     if chosen.reviewer is not None:
         theirs = Review.objects.filter(photo=OuterRef("pk"), reviewer=chosen.reviewer, undone_by=None)
@@ -98,6 +103,27 @@ def select(project: Project, chosen: Filter) -> QuerySet[Photo]:
         found = found.filter(received_at__lt=_start(chosen.until + dt.timedelta(days=1)))
     exact = {name: getattr(chosen, name) for name in ("challenge", "volunteer", "device")}
     return found.filter(**{name: value for name, value in exact.items() if value is not None})
+
+
+def read_number(text: str) -> int:
+    """The number of a row. Raises ValueError."""
+    number = int(text)
+    if not 0 <= number <= LARGEST:
+        raise ValueError(text)
+    return number
+
+
+def _slug(text: str) -> str:
+    if not SLUG.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _day(text: str) -> dt.date:
+    day = dt.date.fromisoformat(text)
+    if not dt.MINYEAR < day.year < dt.MAXYEAR:  # so that there is a day before and one after it
+        raise ValueError(text)
+    return day
 
 
 def _start(day: dt.date) -> dt.datetime:
@@ -127,16 +153,16 @@ def _invalid(name: str, text: str, allowed: str) -> Problem:
 READERS: dict[str, Any] = {
     "shown": Shown,
     "order": ReviewOrder,
-    "label": str,
-    "challenge": int,
-    "condition": str,
+    "label": _slug,
+    "challenge": read_number,
+    "condition": _slug,
     "volunteer": uuid.UUID,
-    "device": int,
+    "device": read_number,
     "remark": Remark,
     "disagrees": _flag,
-    "reviewer": int,
-    "since": dt.date.fromisoformat,
-    "until": dt.date.fromisoformat,
+    "reviewer": read_number,
+    "since": _day,
+    "until": _day,
 }
 ALLOWED = {
     "shown": ", ".join(Shown.values),

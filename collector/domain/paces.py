@@ -37,6 +37,6 @@ def measure(project: Project, by: User) -> Pace:
     counted = mine.exclude(action=ReviewAction.UNDO).aggregate(
         photos=Count("pk"), minutes=Count(TruncMinute("created_at"), distinct=True)
     )
-    agreed = opinions.agreement(project, by)
+    agreed = opinions.agreement(project, by, since=since)
     second, gold = (agreed.get(kind, (0, 0)) for kind in (ServedAs.SECOND, ServedAs.GOLD))
     return Pace(counted["photos"], counted["minutes"], second, gold)

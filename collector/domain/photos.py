@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects, stacks
-from collector.enums import DeletionCause, PhotoState, ReviewAction
-from collector.models import Photo, Project, Review, Volunteer
+from collector.domain import projects, stacks, words
+from collector.enums import DeletionCause, PhotoState, RejectReason, ReviewAction
+from collector.models import Photo, Project, Volunteer
 from foundation import blobs, jobs
 from foundation.models import User
 from foundation.problems import Problem
@@ -32,6 +32,8 @@ NOTHING: dict[str, Any] = {  # what stays of an erased photo, besides its id and
     "captured_at": None,
     "release": "",
     "scores": {},
+    "is_gold": False,
+    "is_disputed": False,
 }
 
 
@@ -86,11 +88,6 @@ def accepted_photos(project: Project) -> QuerySet[Photo]:
     return Photo.objects.filter(project=project, state=PhotoState.ACCEPTED).order_by("pk")
 
 
-def erased_photos(project: Project) -> QuerySet[Photo]:
-    """What may not be used any more, for whatever reason, in a stable order. It only ever grows."""
-    return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
-
-
 def model_guess(photo: Photo) -> tuple[str, float] | None:
     """What the model on the phone took the photo for: the likeliest label's slug and its share; None if unknown."""
     if not photo.scores:
@@ -99,15 +96,24 @@ def model_guess(photo: Photo) -> tuple[str, float] | None:
     return slug, share
 
 
-def say_reason(photo: Photo) -> str:
-    """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
-    if photo.state == PhotoState.UNREADABLE:
-        return photo.unreadable_reason
+def erased_photos(project: Project) -> QuerySet[Photo]:
+    """What may not be used any more, for whatever reason, in a stable order. It only ever grows."""
+    return Photo.objects.filter(project=project, state=PhotoState.DELETED).order_by("pk")
+
+
+def find_reason(photo: Photo) -> str:
+    """The standing reason for which reviewers rejected a photo; empty where there is none."""
+    if photo.state == PhotoState.DELETED:
+        return RejectReason.PRIVACY if photo.deleted_because == DeletionCause.PRIVACY else ""
     if photo.state != PhotoState.REJECTED:
         return ""
-    undone = Review.objects.filter(undoes=OuterRef("pk"))
-    rejection = photo.reviews.filter(~Exists(undone), action=ReviewAction.REJECT).order_by("-pk").first()
-    return f"A reviewer could not use this photo: {rejection.get_reason_display()}." if rejection else ""
+    standing = photo.reviews.filter(action=ReviewAction.REJECT, undone_by=None).order_by("-pk")
+    return standing.values_list("reason", flat=True).first() or ""
+
+
+def say_reason(photo: Photo) -> str:
+    """Why a photo cannot be used, in words for its owner; empty where nothing is wrong."""
+    return photo.unreadable_reason or words.say(find_reason(photo))
 
 
 def unknown_photo(photo_id: uuid.UUID) -> Problem:
@@ -125,36 +131,36 @@ def delete_photo(volunteer: Volunteer, photo_id: uuid.UUID) -> None:
     photo = get_photo_for(volunteer, photo_id)
     with transaction.atomic():
         mark_erased([photo.pk], DeletionCause.OWNER)
-    erase_soon([photo])
+    erase_soon([photo.pk])
 
 
 def mark_erased(ids: Sequence[uuid.UUID], cause: DeletionCause) -> None:
-    """Hide photos from everybody and forget all about them, in the caller's transaction; jobs erase the bytes."""
-    for photo_id in hide(ids, cause):
+    """Hide photos from everybody in the caller's transaction, and add the jobs that delete their bytes."""
+    for photo_id in mark_deleted(Photo.objects.filter(pk__in=ids), cause):
         jobs.add(ERASE, str(photo_id))
 
 
-def hide(ids: Sequence[uuid.UUID], cause: DeletionCause) -> list[uuid.UUID]:
-    """Make photos rows without content, which nobody sees any more; returns the ids of those that were not.
-
-    Call it in the transaction that also adds the job which erases their bytes.
-    """
-    stacks.lock(ids)
-    left = Photo.objects.filter(pk__in=ids).exclude(state=PhotoState.DELETED).order_by("pk")
-    gone = list(left.select_for_update(no_key=True).values_list("pk", flat=True))
-    hidden = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
-    Photo.objects.filter(pk__in=gone).update(**hidden, **NOTHING)
-    stacks.promote(ids)
-    return gone
-
-
-def erase_soon(photos: Iterable[Photo]) -> None:
-    """Erase the bytes of photos marked before, now if the storage lets us: nobody can see them any more anyway."""
-    for photo in photos:
+def erase_soon(ids: Iterable[uuid.UUID]) -> None:
+    """Delete the bytes of photos marked before, now if the storage lets us: nobody can see them any more anyway."""
+    for photo_id in ids:
         try:
-            erase_photo(photo.pk)
+            erase_photo(photo_id)
         except Exception:  # whatever the storage says, the job tries again
-            log.exception("photo.not_erased_yet photo=%s", photo.pk)
+            log.exception("photo.not_erased_yet photo=%s", photo_id)
+
+
+def mark_deleted(found: QuerySet[Photo], cause: DeletionCause) -> list[uuid.UUID]:
+    """Make these photos rows without content, which nobody sees any more, and return the ids of those that were not.
+
+    Call it in the transaction that adds the job which deletes the bytes. Rows are locked in the order of their ids.
+    """
+    left = found.exclude(state=PhotoState.DELETED).order_by("pk").select_for_update(no_key=True, of=("self",))
+    stacks.lock(found.values_list("pk", flat=True))
+    ids = list(left.values_list("pk", flat=True))
+    gone = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
+    Photo.objects.filter(pk__in=ids).update(**gone, **NOTHING)
+    stacks.promote(ids)
+    return ids
 
 
 def erase_photo(photo_id: uuid.UUID) -> bool:

@@ -128,6 +128,7 @@ def can_review(project: Project, user: User | AnonymousUser) -> bool:
 
 
 RANKS = [Role.REVIEWER, Role.LEAD, Role.ADMIN]  # each may do all that those before it may
+NOT = {Role.REVIEWER: "not-a-reviewer", Role.LEAD: "not-a-lead", Role.ADMIN: "not-an-admin"}
 
 
 def role_of(project: Project, user: User | AnonymousUser) -> Role | None:
@@ -147,7 +148,7 @@ def require_role(project: Project, user: User | AnonymousUser, least: Role) -> R
         return role
     article = "an" if least == Role.ADMIN else "a"
     raise Problem(
-        f"not-{article}-{least}",
+        NOT[least],
         403,
         f"You are not {article} {least} of {project}.",
         do="Ask the project's admin to add you, or sign in with another account.",

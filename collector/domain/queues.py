@@ -120,8 +120,15 @@ def write_cursor(photo: Photo, name: str) -> str:
 def _read_cursor(text: str, name: str) -> tuple[dt.datetime | float, uuid.UUID]:
     value, _, last = text.partition("~")
     try:
-        return (dt.datetime.fromisoformat if name == "received_at" else float)(value), uuid.UUID(last)
+        return (_read_moment if name == "received_at" else float)(value), uuid.UUID(last)
     except ValueError as error:
         raise Problem(
             "invalid-cursor", 400, f"There is no page behind {text[:80]!r}.", do="Start from the first page."
         ) from error
+
+
+def _read_moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment

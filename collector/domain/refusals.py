@@ -1,18 +1,24 @@
 """What is said to a reviewer whose verdict cannot be taken."""
 
+import uuid
 from collections.abc import Iterable
 
 from collector.enums import PhotoState, RejectReason, ReviewAction
-from collector.models import Label, Photo
+from collector.models import Label, Photo, Review
 from foundation.problems import Problem
 
 # Stands for ``not_waiting`` until there is time to look up who was quicker.
 NOT_WAITING = Problem("not-awaiting-review", 409, "This photo does not wait for a decision.")
 
 
-def not_waiting(photo: Photo) -> Problem:
+def last_reviews(photo_ids: Iterable[uuid.UUID]) -> Iterable[Review]:
+    """The newest decision on each of these photos."""
+    decided = Review.objects.filter(photo__in=list(photo_ids)).exclude(action=ReviewAction.UNDO)
+    return decided.select_related("reviewer", "label").order_by("photo", "-pk").distinct("photo")
+
+
+def not_waiting(photo: Photo, last: Review | None) -> Problem:
     """Somebody was quicker, or the photo cannot be reviewed at all."""
-    last = photo.reviews.exclude(action=ReviewAction.UNDO).select_related("reviewer", "label").order_by("-pk").first()
     if last is None or photo.state not in {PhotoState.ACCEPTED, PhotoState.REJECTED}:
         return Problem(
             "not-awaiting-review",
@@ -63,4 +69,22 @@ def retired_label(label: Label) -> Problem:
     """The label is not taught any more."""
     return Problem(
         "retired-label", 400, f"The label '{label}' is retired.", do="Choose another label, or reject the photo."
+    )
+
+
+def too_many_photos(count: int, most: int) -> Problem:
+    """One decision locks its photos, so there is an end to how many."""
+    return Problem(
+        "too-many-photos",
+        400,
+        f"One decision was to be about {count} photos.",
+        allowed=f"At most {most}.",
+        do="Decide on fewer at a time.",
+    )
+
+
+def other_decision() -> Problem:
+    """The id was chosen before, by another reviewer."""
+    return Problem(
+        "other-decision", 409, "Somebody else's decision has this id.", do="Choose a new id for each decision."
     )

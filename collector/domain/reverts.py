@@ -45,15 +45,7 @@ class Preview:
 
 def preview(project: Project, scope: Scope, *, by: User) -> Preview:
     """Look before reverting. Raises Problem ``not-a-lead`` or ``empty-scope``."""
-    projects.require_role(project, by, Role.LEAD)
-    if scope == Scope():
-        raise Problem(
-            "empty-scope",
-            400,
-            "This would take back every decision of the project.",
-            allowed="A reviewer, a volunteer, a device, or a time.",
-            do="Choose at least one.",
-        )
+    _require(project, scope, by)
     standing = _standing(project, scope)
     sample = list(standing.select_related("photo", "reviewer", "label").order_by("-pk")[:SAMPLE])
     return Preview(standing[:COUNTED].count(), sample[0].pk if sample else 0, sample)
@@ -61,10 +53,11 @@ def preview(project: Project, scope: Scope, *, by: User) -> Preview:
 
 def start(project: Project, scope: Scope, newest_review: int, *, by: User) -> Revert:
     """Begin taking back what the preview showed; decisions taken since stand. Problems as for ``preview``."""
-    seen = preview(project, scope, by=by)
+    _require(project, scope, by)
+    found = _standing(project, scope).filter(pk__lte=newest_review)[:COUNTED].count()
     with transaction.atomic():
         revert = Revert.objects.create(
-            project=project, by=by, scope=_to_json(scope), newest_review=newest_review, found=seen.found
+            project=project, by=by, scope=_to_json(scope), newest_review=newest_review, found=found
         )
         jobs.add(REVERT, str(revert.pk))
     return revert
@@ -90,6 +83,18 @@ def work_off(revert_id: int) -> bool:
     return True
 
 
+def _require(project: Project, scope: Scope, by: User) -> None:
+    projects.require_role(project, by, Role.LEAD)
+    if scope == Scope():
+        raise Problem(
+            "empty-scope",
+            400,
+            "This would take back every decision of the project.",
+            allowed="A reviewer, a volunteer, a device, or a time.",
+            do="Choose at least one.",
+        )
+
+
 def _next_part(revert: Revert, below: int) -> list[Review]:
     return list(_standing(revert.project, _from_json(revert.scope)).filter(pk__lt=below).order_by("-pk")[:PART])
 
@@ -108,7 +113,8 @@ def _standing(project: Project, scope: Scope) -> QuerySet[Review]:
 
 
 def _to_json(scope: Scope) -> dict[str, Any]:
-    return {name: value if isinstance(value, int) else str(value) for name, value in asdict(scope).items() if value}
+    said = {name: value for name, value in asdict(scope).items() if value is not None}
+    return {name: value if isinstance(value, int) else str(value) for name, value in said.items()}
 
 
 def _from_json(said: dict[str, Any]) -> Scope:

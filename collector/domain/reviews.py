@@ -28,7 +28,8 @@ def undo_last(project: Project, *, by: User) -> Photo | None:
     """Take back this reviewer's newest decision in the project and return its photo, or None if none is left."""
     mine = Review.objects.filter(reviewer=by, photo__project=project, undone_by=None).exclude(action=ReviewAction.UNDO)
     last = mine.exclude(photo__state=PhotoState.DELETED).order_by("-pk").first()
-    return undoing.undo(project, last.decision, by=by)[0] if last else None
+    waiting = undoing.undo(project, last.decision, by=by) if last else []
+    return waiting[0] if waiting else None
 
 
 def _decide(verdict: Verdict, by: User) -> Photo:

@@ -13,9 +13,11 @@ import uuid
 from collections.abc import Iterable, Mapping
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from collector.domain import consents, photos, volunteers
+from collector.domain import challenges, consents, photos, volunteers
 from collector.domain.normalising import NORMALISE
+from collector.domain.receipts import Receipt, receipt_for
 from collector.enums import PhotoState
 from collector.models import Challenge, Device, Label, Photo, Project, Volunteer
 from foundation import blobs, jobs
@@ -43,17 +45,6 @@ class Upload:
     device: Device | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Receipt:
-    """What we answer for: these bytes and their row are durable since ``received_at``."""
-
-    photo_id: uuid.UUID
-    sha256: str
-    size_bytes: int
-    received_at: dt.datetime
-    is_new: bool  # False: this is the first receipt again
-
-
 def receive_photo(upload: Upload, body: Iterable[bytes], *, by: Volunteer) -> Receipt:
     """Store one photo, or return the first receipt where it is stored already.
 
@@ -70,7 +61,7 @@ def receive_photo(upload: Upload, body: Iterable[bytes], *, by: Volunteer) -> Re
         media_type = _pour(body, blob, upload.sha256)
         blob.commit()
     try:
-        return _receipt(_insert(upload, media_type, blob.size, by), is_new=True)
+        return receipt_for(_insert(upload, media_type, blob.size, by), is_new=True)
     except Problem:  # the volunteer left while the bytes came in: nothing of them may stay
         blobs.delete(photos.original_key(upload.photo_id, upload.sha256))
         raise
@@ -142,13 +133,16 @@ def _media_type(head: bytes) -> str:
 
 
 def _insert(upload: Upload, media_type: str, size_bytes: int, by: Volunteer) -> Photo:
+    received_at = timezone.now()
+    challenge = upload.challenge
     with transaction.atomic():
         by = volunteers.lock_surviving(by)  # a merge or an erasure now waits for this photo, or this photo for it
         photo = Photo.objects.create(
             id=upload.photo_id,
             project=upload.project,
             volunteer=by,
-            challenge=upload.challenge,
+            challenge=challenge,
+            is_late=challenge is not None and challenges.is_late(challenge, upload.captured_at, received_at),
             claimed_label=upload.label,
             label=upload.label,
             media_type=media_type,
@@ -156,6 +150,7 @@ def _insert(upload: Upload, media_type: str, size_bytes: int, by: Volunteer) -> 
             sha256=upload.sha256,
             pinned_split=upload.pinned_split,
             captured_at=upload.captured_at,
+            received_at=received_at,
             release=upload.release,
             scores=dict(upload.scores),
             device=upload.device,
@@ -186,8 +181,4 @@ def _replay(first: Photo, sha256: str, by: Volunteer) -> Receipt:
             stored=first.sha256,
             received=sha256,
         )
-    return _receipt(first, is_new=False)
-
-
-def _receipt(photo: Photo, *, is_new: bool) -> Receipt:
-    return Receipt(photo.pk, photo.sha256, photo.size_bytes, photo.received_at, is_new)
+    return receipt_for(first)

@@ -2,7 +2,7 @@
 
 from collector.models.challenges import Challenge
 from collector.models.leaving import Erasure, Export
-from collector.models.photos import Photo
+from collector.models.photos import LostPhoto, Photo
 from collector.models.projects import Condition, Label, Membership, Project
 from collector.models.reviews import Appeal, Hold, Opinion, Revert, Review
 from collector.models.volunteers import Consent, ConsentText, Device, Volunteer
@@ -18,6 +18,7 @@ __all__ = [
     "Export",
     "Hold",
     "Label",
+    "LostPhoto",
     "Membership",
     "Opinion",
     "Photo",

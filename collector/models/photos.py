@@ -132,3 +132,16 @@ class Photo(models.Model):
 
     def __str__(self) -> str:
         return f"photo {self.pk}, {self.get_state_display()}"
+
+
+class LostPhoto(models.Model):
+    """A receipt of ours came back for bytes that we do not have. There must be none; whatever is here is our fault."""
+
+    photo_id = models.UUIDField(primary_key=True, editable=False)  # no foreign key: that row is what is missing
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveIntegerField()
+    received_at = models.DateTimeField()  # as the receipt says
+    noticed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"lost photo {self.photo_id}"

@@ -11,7 +11,10 @@ from collector.enums import AppealAnswer, RejectReason, ReviewAction, ServedAs
 
 
 class Review(models.Model):
-    """One decision on one photo. Append-only: an undo is a row of its own that points to what it takes back."""
+    """One decision on one photo. Append-only: an undo is a row of its own that points to what it takes back.
+
+    A trigger of the database refuses to change or delete a row.
+    """
 
     photo = models.ForeignKey("collector.Photo", on_delete=models.CASCADE, related_name="reviews")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
@@ -45,7 +48,10 @@ class Hold(models.Model):
 
 
 class Opinion(models.Model):
-    """A vote that decides nothing, on a photo that was decided before: for measuring reviewers. Never changes."""
+    """A vote that decides nothing, on a photo that was decided before: for measuring reviewers.
+
+    Never changes, but that an answer may be taken back and given again.
+    """
 
     photo = models.ForeignKey("collector.Photo", on_delete=models.CASCADE, related_name="opinions")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="opinions")

@@ -5,7 +5,7 @@ import hashlib
 import io
 
 import pillow_heif
-from PIL import ExifTags, Image, ImageCms, ImageFile, MpoImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, MpoImagePlugin, UnidentifiedImageError
 
 from collector.normaliser import measures
 from collector.normaliser.frames import Unreadable
@@ -128,10 +128,19 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """A mode that scales well: L, RGB, RGBA or CMYK."""
     if image.mode.startswith("I"):  # 16-bit grey: convert("L") alone would turn all but the darkest 0.4 % white
-        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        deep = image.convert("I")
+        grey, clear = deep.point(lambda value: value * (1 / 257)).convert("L"), image.info.get("transparency")
+        return grey if clear is None else Image.merge("LA", (grey, _all_but(deep, clear))).convert("RGBA")
     if "transparency" in image.info or image.mode in {"LA", "La", "PA", "RGBa", "RGBA"}:
         return image.convert("RGBA")
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
+
+
+def _all_but(deep: Image.Image, clear: int) -> Image.Image:
+    """A mask that is 0 where the value is ``clear`` and 255 elsewhere; converting to 8 bits cuts at both ends."""
+    above = deep.point(lambda value: value * 1 - clear).convert("L")
+    below = deep.point(lambda value: value * -1 + clear).convert("L")
+    return ImageChops.add(above, below).point([0] + [255] * 255)
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

@@ -25,19 +25,19 @@ def show_photo(request: HttpRequest, slug: str, photo_id: uuid.UUID) -> HttpResp
     project, user, role = require_access(request, slug)
     photos = Photo.objects.filter(project=project).select_related("label", "claimed_label", "challenge", "volunteer")
     photo = get_object_or_404(photos, pk=photo_id)
-    is_decided = photo.state in {PhotoState.ACCEPTED, PhotoState.REJECTED}
-    # An opinion that is still to be given must not be coloured by what was said before.
-    is_asked = opinions.awaited(user, [photo.pk]).exists()
+    # What was said before must not colour the reader's vote, nor tell that theirs will not be the first.
+    is_open = photo.state == PhotoState.AWAITING_REVIEW or opinions.is_awaited(user, photo)
+    is_decided = not is_open and photo.state in {PhotoState.ACCEPTED, PhotoState.REJECTED}
     others = photos.filter(volunteer=photo.volunteer, normalised_at__isnull=False).exclude(pk=photo.pk)
     page: dict[str, Any] = {
         "project": project,
         "photo": photo,
         "remarks": [Remark(remark).label for remark in photo.remarks],
         "measurements": sorted(photo.measurements.items()),
-        "scores": sorted(photo.scores.items(), key=lambda pair: -pair[1])[:3] if is_decided and not is_asked else [],
-        "reviews": [] if is_asked else photo.reviews.select_related("reviewer", "label", "undoes").order_by("pk"),
-        "is_asked": is_asked,
-        "appeal": appeals.latest_appeal(photo),
+        "scores": sorted(photo.scores.items(), key=lambda pair: -pair[1])[:3] if is_decided else [],
+        "reviews": [] if is_open else photo.reviews.select_related("reviewer", "label", "undoes").order_by("pk"),
+        "is_open": is_open,
+        "appeal": None if is_open else appeals.latest_appeal(photo),
         "others": others.exclude(state=PhotoState.DELETED).order_by("-received_at")[:OTHERS],
         "may_gild": is_decided and role != Role.REVIEWER,
     }

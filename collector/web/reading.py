@@ -84,8 +84,9 @@ def _read(shape: type[Shape], body: bytes) -> Shape:
         return shape.model_validate(json.loads(body))
     except ValidationError as error:
         first: Any = error.errors()[0]
-        raise _malformed(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
-    except ValueError as error:
+        place = ".".join(str(part)[:20] for part in first["loc"][:3])
+        raise _malformed(f"{place}: {first['msg'][:60]}" if place else str(first["msg"])[:80]) from error
+    except (ValueError, RecursionError) as error:
         raise _malformed("it is no JSON") from error
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -11,14 +12,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from collector.domain import reverts
+from collector.domain import filters, reverts
 from collector.domain.reverts import Scope
 from collector.enums import Role
 from collector.models import Revert
 from collector.web.review import require_access
 from foundation.problems import Problem
 
-READERS = {"reviewer": int, "volunteer": uuid.UUID, "device": int}
+READERS: dict[str, Callable[[str], Any]] = {
+    "reviewer": filters.read_number,
+    "volunteer": uuid.UUID,
+    "device": filters.read_number,
+}
 RECENT = 20
 
 
@@ -29,10 +34,8 @@ def show_reverts(request: HttpRequest, slug: str) -> HttpResponse:
     """A form; with its fields in the address, a preview; posted, the start."""
     project, user, _ = require_access(request, slug, Role.LEAD)
     if request.method == "POST":
-        newest = request.POST.get("newest", "")
-        if not newest.isdecimal():
-            raise _invalid("newest", newest)
-        revert = reverts.start(project, read_scope(request.POST), int(newest), by=user)
+        newest = _read_newest(request.POST.get("newest", ""))
+        revert = reverts.start(project, read_scope(request.POST), newest, by=user)
         return redirect("review_revert", slug, revert.pk)
     scope = read_scope(request.GET)
     page: dict[str, Any] = {
@@ -67,6 +70,13 @@ def read_scope(said: QueryDict) -> Scope:
         except ValueError as error:
             raise _invalid(name, str(text)) from error
     return Scope(**read)
+
+
+def _read_newest(text: str) -> int:
+    try:
+        return filters.read_number(text)
+    except ValueError as error:
+        raise _invalid("newest", text) from error
 
 
 def _moment(text: str) -> dt.datetime:

@@ -1,4 +1,7 @@
-"""Alice and Bob send photos, Charlie belongs to nobody, Rosa reviews the notes and Otto reviews something else."""
+"""Alice and Bob send photos, Charlie belongs to nobody, Rosa and Vera review the notes, which Lena leads.
+
+Otto reviews something else.
+"""
 
 import base64
 import datetime as dt
@@ -17,7 +20,8 @@ from django.conf import LazySettings
 from django.test import Client
 from PIL import Image
 
-from collector.domain import guests, normalising, projects, uploads
+from collector.domain import challenges, conditions, guests, normalising, projects, uploads
+from collector.enums import Role
 from collector.models import Challenge, Photo, Project, Volunteer
 from collector.normaliser import sandbox
 from foundation.models import User
@@ -135,7 +139,17 @@ def send_photo(
 
 @pytest.fixture
 def notes(db: None) -> Project:
-    return projects.create_project("notes", name="Notes", labels=[("five", "5 euro"), ("ten", "10 euro")])
+    """Two labels, and nothing is left to chance: no decided photo is mixed into the queue."""
+    labels = [("five", "5 euro"), ("ten", "10 euro")]
+    return projects.create_project("notes", name="Notes", labels=labels, second_opinion_share=0, gold_share=0)
+
+
+@pytest.fixture
+def dim(notes: Project) -> Challenge:
+    """It asks for a condition."""
+    asked = conditions.get_conditions(notes, ["dim"])
+    day = dt.date(2026, 11, 21)
+    return challenges.set_challenge(notes, day, text="A 5 euro note in dim light", conditions=asked)
 
 
 @pytest.fixture
@@ -152,6 +166,20 @@ def bob(notes: Project) -> Phone:
 def rosa(notes: Project) -> User:
     user = User.objects.create_user("rosa@example.org", "correct horse", display_name="Rosa")
     projects.add_member(notes, user)
+    return user
+
+
+@pytest.fixture
+def vera(notes: Project) -> User:
+    user = User.objects.create_user("vera@example.org", "correct horse", display_name="Vera")
+    projects.add_member(notes, user)
+    return user
+
+
+@pytest.fixture
+def lena(notes: Project) -> User:
+    user = User.objects.create_user("lena@example.org", "correct horse", display_name="Lena")
+    projects.add_member(notes, user, Role.LEAD)
     return user
 
 

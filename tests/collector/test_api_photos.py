@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 
-from collector.domain import normalising, photos, reviews
-from collector.enums import PhotoState
+from collector.domain import normalising, photos, reviews, words
+from collector.enums import PhotoState, RejectReason
 from collector.models import Photo
 from foundation.models import User
 from tests.collector.conftest import API, Phone, check_problem, in_json, jpeg, send, stored
@@ -33,7 +33,10 @@ def test_get_tells_how_the_photo_is_doing(alice: Phone) -> None:
         "label": "five",
         "state": "received",
         "reason": "",
+        "reason_code": "",
+        "appeal": None,
         "received_at": in_json(photo.received_at),
+        "is_late": False,
         "urls": None,
     }
     normalising.normalise_photo(photo_id)
@@ -49,7 +52,7 @@ def test_get_rejected_says_why_in_words(alice: Phone, rosa: User) -> None:
     photo = send(alice)
     reviews.reject_photo(photo.pk, by=rosa, reason="not_visible")
     shown = json.loads(alice.get(photo.pk).content)
-    assert (shown["state"], shown["reason"]) == ("rejected", "A reviewer could not use this photo: not visible.")
+    assert (shown["state"], shown["reason"]) == ("rejected", words.REASONS[RejectReason.NOT_VISIBLE])
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

@@ -13,6 +13,7 @@ from django.conf import LazySettings
 from django.http import HttpRequest
 
 from collector.domain import challenges, normalising, photos, projects, uploads
+from collector.domain.receipts import receipt_for
 from collector.enums import PhotoState
 from collector.models import Photo, Project
 from foundation import blobs, jobs
@@ -38,6 +39,7 @@ def test_put_first_time_is_created_with_receipt_in_body_and_headers(alice: Phone
         "sha256": hashlib.sha256(data).hexdigest(),
         "size_bytes": len(data),
         "received_at": in_json(photo.received_at),
+        "signature": receipt_for(photo).signature,
     }
     assert json.loads(answer["Daybreak-Receipt"]) == receipt
     assert answer["Location"] == f"{API}/photos/{photo_id}"

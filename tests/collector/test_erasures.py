@@ -12,7 +12,7 @@ from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.test import Client
 
-from collector.domain import archives, erasures, exports, normalising, photos, projects, reviews, uploads
+from collector.domain import archives, erasures, exports, normalising, photos, projects, queues, reviews, uploads
 from collector.domain.people import Person, person_of_user
 from collector.enums import DeletionCause, PhotoState
 from collector.models import Device, Erasure, Membership, Photo, Project, Review, Volunteer
@@ -20,8 +20,8 @@ from foundation import blobs
 from foundation.models import User
 from foundation.problems import Problem
 from tests.collector.conftest import API, Phone, check_problem, jpeg, send, stored
+from tests.collector.racing import at_once
 from tests.collector.signing_in import join, sign_in, sign_up
-from tests.collector.test_photo_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANNA = "anna@example.org"
@@ -71,7 +71,7 @@ def test_erased_photos_are_seen_by_nobody_at_once(alice: Phone, rosa: User, clie
     erase(alice)  # the job has not run
     client.force_login(rosa)
     assert client.get(f"/photos/{photo.pk}/normalised").status_code == 404
-    assert client.get("/review/notes/queue").json()["photos"] == []
+    assert queues.count_waiting([projects.get_project("notes")]) == {}
 
 
 def test_erasing_signs_out_everywhere(alice: Phone, bob: Phone) -> None:

@@ -12,15 +12,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from collector.domain import archives, exports, photos, reviews
+from collector.domain import archives, exports, photos, reviews, words
 from collector.domain.people import Person, person_of_user
+from collector.enums import RejectReason
 from collector.models import Export
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.models import Job, User
 from tests.collector.conftest import API, Phone, check_problem, send, stored
+from tests.collector.racing import at_once
 from tests.collector.signing_in import join, sign_up
-from tests.collector.test_photo_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +63,7 @@ def test_export_holds_photos_reviews_in_words_and_pixels(alice: Phone, bob: Phon
     rows = {row["photo"]: row for row in read(archive, "photos")}
     assert set(rows) == {str(good.pk), str(bad.pk), str(gone.pk)}
     assert [review["said"] for review in rows[str(good.pk)]["reviews"]] == ["A reviewer accepted this photo as 5 euro."]
-    assert rows[str(bad.pk)]["reviews"][0]["said"] == "A reviewer could not use this photo: not visible."
+    assert rows[str(bad.pk)]["reviews"][0]["said"] == words.REASONS[RejectReason.NOT_VISIBLE]
     assert rows[str(gone.pk)]["why"] == "Owner"
     assert "Rosa" not in archive.read("photos.json").decode()  # what others are called is not theirs to take
     assert archive.read(f"photos/{good.pk}.jpg") == blobs.read(photos.normalised_key(good.pk))

@@ -12,8 +12,8 @@ from collector.domain import consents, joining, projects, uploads, volunteers
 from collector.models import Consent, Device, Photo, Project, Volunteer
 from foundation.models import User
 from tests.collector.conftest import API, Phone, check_problem, jpeg, make_phone, send
+from tests.collector.racing import at_once
 from tests.collector.signing_in import join, sign_in, sign_up
-from tests.collector.test_photo_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANNA = "anna@example.org"

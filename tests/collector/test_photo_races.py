@@ -1,44 +1,22 @@
 """Many at once: the database decides, and what it decided is what everybody hears."""
 
-import threading
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection
 
-from collector.domain import normalising, photos, projects, reviews
+from collector.domain import normalising, photos
 from collector.enums import PhotoState
-from collector.models import Photo, Review
+from collector.models import Photo
 from foundation import blobs, jobs
 from foundation.enums import JobState
-from foundation.models import Job, User
-from foundation.problems import Problem
-from tests.collector.conftest import Phone, jpeg, make_phone, send, stored
+from foundation.models import Job
+from tests.collector.conftest import Phone, jpeg, make_phone, stored
+from tests.collector.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 8
-
-
-def at_once(*actions: Callable[[], Any]) -> list[Any]:
-    """What each action returned, or the Problem it raised; they start together."""
-    together = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], Any]) -> Any:
-        try:
-            together.wait(20)
-            return action()
-        except Problem as problem:
-            return problem
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(actions)) as threads:
-        return list(threads.map(run, actions))
 
 
 def test_put_same_bytes_at_once_is_one_photo_and_one_receipt(alice: Phone, storage: Path) -> None:
@@ -102,27 +80,3 @@ def test_normalise_delivered_many_times_is_done_once(alice: Phone) -> None:
     assert job is not None
     assert (job.state, job.attempts) == (JobState.DONE, 1)
     assert not normalising.normalise_photo(photo_id)
-
-
-def test_review_at_once_is_decided_once_and_says_by_whom(alice: Phone, rosa: User, notes: Any) -> None:
-    vera = User.objects.create_user("vera@example.org", "correct horse", display_name="Vera")
-    projects.add_member(notes, vera)
-    photo = send(alice)
-    first, second = at_once(
-        lambda: reviews.accept_photo(photo.pk, by=rosa),
-        lambda: reviews.reject_photo(photo.pk, by=vera, reason="privacy"),
-    )
-    lost = second if isinstance(second, Problem) else first
-    assert isinstance(lost, Problem)
-    assert (lost.kind, lost.status) == ("already-reviewed", 409)
-    winner = Review.objects.get().reviewer.display_name
-    assert lost.detail.startswith(f"{winner} has already ")
-
-
-def test_undo_at_once_takes_back_one_decision(alice: Phone, rosa: User, notes: Any) -> None:
-    photo = send(alice)
-    reviews.accept_photo(photo.pk, by=rosa)
-    results = at_once(*[lambda: reviews.undo_last(notes, by=rosa)] * 4)
-    assert sum(isinstance(result, Photo) for result in results) == 1
-    assert Review.objects.filter(action="undo").count() == 1
-    assert {r.kind for r in results if isinstance(r, Problem)} <= {"already-undone"}

@@ -15,7 +15,8 @@ def read(path: str) -> str:
 
 
 def settings_read() -> list[str]:
-    return sorted(set(re.findall(r'env\.(?:text|integer|flag|words|path)\(\s*"([A-Z_]+)"', read("config/settings.py"))))
+    pattern = r'env\.(?:text|integer|flag|words|path|rates)\(\s*"([A-Z_]+)"'
+    return sorted(set(re.findall(pattern, read("config/settings.py"))))
 
 
 def our_commands() -> list[str]:

@@ -4,15 +4,19 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import limits
 import pytest
 from django.core.management import call_command
 from django.db.models import F
+from django.utils import timezone
 from pytest_django import Settings
 
+from collector.models import LostPhoto
 from config import doctor
 from foundation.enums import JobState
 from foundation.models import Job
@@ -60,6 +64,25 @@ def test_jobs_that_nobody_does_are_told(found: Any) -> None:
     assert not checks["jobs run"].ok
     assert "60 minutes" in checks["jobs run"].detail
     assert not checks["jobs quarantined"].ok
+
+
+def test_lost_photos_are_told(found: Any) -> None:
+    assert found()["photos lost"].ok
+    LostPhoto.objects.create(photo_id=uuid.uuid4(), sha256="0" * 64, size_bytes=9, received_at=timezone.now())
+    check = found()["photos lost"]
+    assert (check.ok, check.required) == (False, False)
+    assert check.detail.startswith("1 receipts")
+    assert "photo.lost" in check.do
+
+
+def test_limits_are_told(found: Any, settings: Settings) -> None:
+    settings.LIMIT_UPLOADS, settings.LIMIT_GUESTS = limits.parse_many("5/minute, 90/2 days"), []
+    checks = found()
+    assert checks["limit: LIMIT_UPLOADS"].detail == "5 per 1 minute, 90 per 2 day"
+    assert (checks["limit: LIMIT_GUESTS"].ok, checks["limit: LIMIT_GUESTS"].detail) == (False, "off")
+    assert "X-Forwarded-For is not looked at" in checks["proxies"].detail
+    settings.TRUSTED_PROXIES = 2
+    assert found()["proxies"].detail == "2 trusted"
 
 
 def test_no_worker_is_a_note_and_never_a_failure(found: Any) -> None:

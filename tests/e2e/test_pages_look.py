@@ -4,6 +4,7 @@ With DAYBREAK_SCREENSHOTS set to a folder, each page is saved there to be looked
 """
 
 import os
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -52,8 +53,8 @@ def before_choosing(key: str) -> Callable[[Page], None]:
 
 def before_conflict(page: Page) -> None:
     before_review(page)
-    first = reviews.queue(Project.objects.get(slug="euro"), limit=1)[0]
-    reviews.reject_photo(first.pk, by=User.objects.get(email="bob@example.org"), reason="privacy")
+    first = page.locator("#stage img:not([hidden])").get_attribute("data-photo")
+    reviews.reject_photo(uuid.UUID(first), by=User.objects.get(email="bob@example.org"), reason="unsafe")
     page.keyboard.press("a")
     page.wait_for_selector(".notice-warn")
 

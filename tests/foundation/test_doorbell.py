@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
-from foundation.services.redis import program
+from tests.foundation.brokers import Broker
 from tests.foundation.conftest import ROOT, wait_for
 
 SCRIPT = """
@@ -27,21 +26,6 @@ def ring():
 for line in sys.stdin:
     print(json.dumps(ring()), flush=True)
 """
-
-
-class Broker:
-    """A Redis of this test's own, to be stopped at will."""
-
-    def __init__(self, folder: Path) -> None:
-        self.socket = folder / "redis.sock"
-        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(folder)]
-        self.process = subprocess.Popen([program(), *options], stdout=subprocess.DEVNULL)
-        self.url = f"unix://{self.socket}?db=0"
-        wait_for(self.socket.exists)
-
-    def count(self) -> int:
-        with redis.Redis.from_url(self.url) as client:
-            return int(client.llen("default"))
 
 
 class Bell:

@@ -59,7 +59,7 @@ def names_of(project: Project, run: Run, side: Side) -> list[Photo]:
 
 
 def erase(photo: Photo) -> None:
-    photos.hide([photo.pk], DeletionCause.OWNER)
+    photos.mark_deleted(Photo.objects.filter(pk=photo.pk), DeletionCause.OWNER)
 
 
 def seen(run: Run) -> tuple[int, bool]:

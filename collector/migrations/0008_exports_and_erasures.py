@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collector', '0006_photos_in_stacks'),
+        ('collector', '0007_lost_photos'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
