@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from collector.domain import archives, volunteers
@@ -26,10 +26,10 @@ def ask_export(person: Person) -> Export:
     Raises Problem ``account-erased`` where the person has left.
     """
     with transaction.atomic():
+        if person.user is not None:  # in the order in which joining an account locks them
+            list(User.objects.select_for_update(no_key=True).filter(pk=person.user.pk))
         if person.volunteer is not None:  # the lock also keeps two requests from making two
             volunteers.lock_surviving(person.volunteer)
-        if person.user is not None:
-            list(User.objects.select_for_update(no_key=True).filter(pk=person.user.pk))
         found = list(exports_of(person))
         making = next((export for export in found if export.ready_at is None and export.expires_at is None), None)
         if making is None:
@@ -86,10 +86,12 @@ def make_export(export_id: uuid.UUID) -> bool:
     with jobs.holding(lease):
         export = Export.objects.select_related("user", "volunteer").filter(pk=export_id, expires_at=None).first()
         size = archives.write_archive(export).size if export else 0
-        ready = {"ready_at": Now(), "expires_at": Now() + dt.timedelta(days=settings.EXPORT_DAYS), "size_bytes": size}
+        ends = Now() + dt.timedelta(days=settings.EXPORT_DAYS)
         with transaction.atomic():
             jobs.finish(lease)
-            made = Export.objects.filter(pk=export_id, expires_at=None).update(**ready)
+            made = Export.objects.filter(pk=export_id, expires_at=None).update(
+                ready_at=Now(), expires_at=ends, size_bytes=size, photos_done=F("photos_total")
+            )
         if export and not made:  # the person left meanwhile
             blobs.delete(archives.blob_key(export))
     return bool(made)

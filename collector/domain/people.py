@@ -18,8 +18,12 @@ class Person:
     @property
     def has_role(self) -> bool:
         """Whether others' photos are open to this person."""
-        user = self.user
-        return user is not None and (user.is_staff or user.is_superuser or projects.has_membership(user))
+        return self.user is not None and has_role(self.user)
+
+
+def has_role(user: User) -> bool:
+    """Whether this user may see or change anything that is not their own."""
+    return user.is_staff or user.is_superuser or projects.has_membership(user)
 
 
 def person_of_device(device: Device) -> Person:

@@ -1,5 +1,7 @@
 """Where Daybreak differs from django-allauth: who is trusted, when to ask again, what the form for a passkey says."""
 
+import base64
+import hashlib
 import time
 from typing import Any
 
@@ -11,7 +13,9 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from cryptography.fernet import Fernet, MultiFernet
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from foundation.models import User
@@ -49,7 +53,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth's 
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # as above
-    """Named in the settings."""
+    """Named in the settings. Secrets of apps and recovery codes are stored encrypted, under SECRET_KEY."""
+
+    def encrypt(self, text: str) -> str:
+        """With the key of today."""
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """With the key of today or one of SECRET_KEY_FALLBACKS."""
+        return _cipher().decrypt(encrypted_text.encode()).decode()
 
     def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 -- the library's name
         """What a new passkey is called until its owner says otherwise."""
@@ -75,3 +87,9 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # as above
         initial=True,
         help_text="Needs a fingerprint, a face or a PIN. Leave it out for a security key that only confirms a code.",
     )
+
+
+def _cipher() -> MultiFernet:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [hashlib.sha256(f"factors:{key}".encode()).digest() for key in keys]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from collector.domain import projects
+from collector.domain import people
 from foundation import accounts
 from foundation.models import User
 from foundation.problems import Problem, as_page, as_response, wants_json
@@ -22,7 +22,6 @@ GOING_TO = "going_to"  # in the session: where somebody was led away from
 OPEN = (
     "allauth.",
     "config.web.account.",
-    "config.web.erased.",
     "config.web.factors.",
     "config.web.health.",
     "modelhub.api.",
@@ -62,12 +61,7 @@ class SecondFactorMiddleware:
 def lacks_factor(request: HttpRequest) -> bool:
     """Whether this person has a role that needs a factor, and none."""
     user = request.user
-    return isinstance(user, User) and not accounts.has_factor(user) and has_role(user)
-
-
-def has_role(user: User) -> bool:
-    """Whether this person may see or change anything that is not their own."""
-    return user.is_staff or user.is_superuser or projects.has_membership(user)
+    return isinstance(user, User) and not accounts.has_factor(user) and people.has_role(user)
 
 
 @require_GET

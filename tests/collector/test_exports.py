@@ -103,7 +103,7 @@ def test_export_says_how_far_it_is(alice: Phone, storage: Path) -> None:
     check_problem(look(alice, asked.json()["export"], "/file"), 409, "export-not-ready")
     exports.make_export(uuid.UUID(asked.json()["export"]))
     ready = look(alice, asked.json()["export"]).json()
-    assert (ready["state"], ready["photos_total"]) == ("ready", 1)
+    assert (ready["state"], ready["photos_done"], ready["photos_total"]) == ("ready", 1, 1)
     assert ready["size_bytes"] == blobs.size(f"exports/{ready['export']}.zip")
     expires = dt.datetime.fromisoformat(ready["expires_at"])
     assert dt.timedelta(days=6, hours=23) < expires - timezone.now() < dt.timedelta(days=7)

@@ -98,6 +98,15 @@ def test_other_interpreter_is_asked_for_the_converter(found: Any, settings: Sett
     assert not found()["LiteRT converter"].ok
 
 
+def test_mail_that_goes_nowhere_is_told_in_production(found: Any, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert found()["mail"].ok
+    settings.SECURE = True
+    check = found()["mail"]
+    assert (check.ok, check.required) == (False, False)
+    assert "EMAIL_URL" in check.do
+
+
 def test_nothing_running_is_a_table_and_exit_code_1(tmp_path: Path) -> None:
     environment = {**os.environ, "DAYBREAK_HOME": str(tmp_path / "home")}
     command = [sys.executable, "manage.py", "doctor"]

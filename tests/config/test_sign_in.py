@@ -181,6 +181,24 @@ def test_role_without_a_factor_gets_no_photo_from_scripts(client: Client, rosa: 
     assert client.post("/review/euro/decisions", {}, "application/json").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/api/v1/consents/current", 200),
+        ("/models/latest", 400),
+        ("/healthz", 200),
+        ("/account/", 200),
+        ("/logout/", 405),
+    ],
+)
+def test_role_without_a_factor_reaches_what_is_open_to_all(
+    client: Client, rosa: User, strict: None, address: str, status: int
+) -> None:
+    projects.add_member(pages.make_project(), rosa)
+    client.force_login(rosa)
+    assert client.get(address).status_code == status
+
+
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 def test_staff_without_a_factor_is_led_to_one(client: Client, strict: None, flag: str) -> None:
     root = User.objects.create_user("root@example.org")
@@ -236,6 +254,31 @@ def test_second_factor_of_an_account_asks_for_the_first(client: Client, rosa: Us
 
 def test_admin_signs_in_on_the_one_page(client: Client) -> None:
     assert client.get("/admin/login/?next=/admin/")["Location"] == "/login/?next=%2Fadmin%2F"
+
+
+def test_secret_of_an_app_is_stored_encrypted_and_survives_a_new_key(rosa: User, settings: LazySettings) -> None:
+    secret = add_app(rosa)
+    stored = Authenticator.objects.get()
+    assert secret not in str(stored.data)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key", [settings.SECRET_KEY]
+    assert stored.wrap().validate_code(code_of(secret))
+
+
+def test_admin_may_delete_a_factor_and_sees_no_secret(client: Client, rosa: User) -> None:
+    add_app(rosa)
+    factor = Authenticator.objects.get()
+    client.force_login(User.objects.create_superuser("root@example.org"))
+    assert b"1 authenticator" in client.get("/admin/mfa/authenticator/?q=rosa@").content
+    page = client.get(f"/admin/mfa/authenticator/{factor.pk}/change/").content.decode()
+    assert factor.data["secret"] not in page
+    client.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
+    assert not Authenticator.objects.exists()
+
+
+def test_admin_finds_sessions_by_address(client: Client, rosa: User) -> None:
+    Client().post("/login/", {"login": rosa.email, "password": "correct horse"})
+    client.force_login(User.objects.create_superuser("root@example.org"))
+    assert b"1 user session" in client.get("/admin/usersessions/usersession/?q=rosa@").content
 
 
 # --- where mail goes -----------------------------------------------------------------------------------------------
