@@ -356,6 +356,7 @@ def test_session_that_ended_asks_to_sign_in_and_loses_nothing(
         page.get_by_role("link", name="Sign in (new tab)").click()
     login = opened.value
     login.get_by_label("E-mail address").fill("rosa@example.org")
+    login.get_by_text("I have a password").click()
     login.get_by_label("Password").fill("correct horse")
     login.get_by_role("button", name="Sign in").click()
     expect(login.get_by_role("heading", name="Projects")).to_be_visible()
