@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,11 @@ def test_photo_decided_anew_by_others_since_stays(
 
 # --- who may, and what is refused ----------------------------------------------------------------------------------
 def test_only_a_lead_may_look_or_start(rosa: User, charlie: User, notes: Project) -> None:
+    scope = Scope(reviewer=rosa.pk)
     for by in (rosa, charlie):
-        for act in (reverts.preview, lambda *a, by: reverts.start(*a, 1, by=by)):
+        for act in (partial(reverts.preview, notes, scope), partial(reverts.start, notes, scope, 1)):
             with pytest.raises(Problem) as refused:
-                act(notes, Scope(reviewer=rosa.pk), by=by)
+                act(by=by)
             assert refused.value.kind == "not-a-lead"
     assert not Revert.objects.exists()
     assert not Job.objects.filter(kind=reverts.REVERT).exists()
@@ -165,8 +167,9 @@ def test_preview_asks_the_same_queries_however_many(
 ) -> None:
     sent = [shoot(alice) for _ in range(count)]
     taken(*[accept(photo) for photo in sent], by=rosa)
+    notes = sent[0].project
     with django_assert_num_queries(3):
-        seen = reverts.preview(sent[0].project, Scope(reviewer=rosa.pk), by=lena)
+        seen = reverts.preview(notes, Scope(reviewer=rosa.pk), by=lena)
         assert len([(one.photo, one.reviewer, one.label) for one in seen.sample]) == seen.found == count
 
 

@@ -59,7 +59,7 @@ def photo(alice: Phone) -> Photo:
 
 
 def nothing_happened(photo: Photo) -> bool:
-    rows = [model.objects.exists() for model in (Review, Hold, Opinion, Revert)]  # type: ignore[attr-defined]
+    rows = [model.objects.exists() for model in (Review, Hold, Opinion, Revert)]
     return states(photo) == [PhotoState.AWAITING_REVIEW] and not any(rows)
 
 
