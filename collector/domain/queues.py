@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from collector.domain import filters, holds, opinions
@@ -17,7 +17,7 @@ from foundation.models import User
 from foundation.problems import Problem
 
 MOST = 200  # photos a request
-TRIES = 3  # when others took the same photos in the same moment
+TRIES = 5  # when others took the same photos in the same moment
 COUNTED = 1000  # beyond this, nobody needs the exact number, and counting would read the whole index
 COUNTED_FILTERED = 200  # a filter without an index of its own reads many photos for each that matches
 STACK_SHOWN = 60  # members of one stack that are named
@@ -49,11 +49,15 @@ def serve(project: Project, chosen: Filter, *, by: User, after: str = "", limit:
     if chosen.shown != Shown.WAITING:
         return page(filters.select(project, chosen), chosen.order, after=after, limit=limit)
     free = filters.select(project, chosen).exclude(holds.held_by_others(by))
+    found = page(free, chosen.order, after=after, limit=limit)
+    held = holds.take(found.photos, by=by)
     for _ in range(TRIES):
-        found = page(free, chosen.order, after=after, limit=limit)
-        held = holds.take(found.photos, by=by)
         if held or not found.photos:
             break
+        with transaction.atomic():  # others were quicker: now pass over what somebody is just taking
+            passing = free.select_for_update(no_key=True, skip_locked=True, of=("self",))
+            found = page(passing, chosen.order, after=after, limit=limit)
+            held = holds.take(found.photos, by=by)
     mixed = opinions.choose(project, len(held), by=by) if _is_everything(chosen) else []
     return Page(_mix(held, mixed), _members(project, held), found.after)
 

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from collector.domain import appeals, photos, reviews, undoing
+from collector.domain import appeals, photos, queues, reviews, undoing
+from collector.domain.filters import Filter
 from collector.enums import PhotoState
 from collector.models import Appeal, Photo, Project, Review
 from foundation.models import User
@@ -42,6 +43,18 @@ def test_two_reviewers_on_overlapping_screens_decide_each_photo_once(alice: Phon
         for review in Review.objects.filter(undone_by=None).exclude(action="undo"):
             undoing.undo(review.photo.project, review.decision, by=review.reviewer)
     assert Review.objects.exclude(action="undo").count() == 5 * len(sent)
+
+
+def test_page_may_ask_for_more_photos_while_its_decision_is_taken(alice: Phone, rosa: User, notes: Project) -> None:
+    sent = [shoot(alice) for _ in range(24)]
+    for _ in range(6):
+        ask = partial(queues.serve, notes, Filter(), by=rosa, limit=24)
+        assert set(ask().photos) == set(sent)  # all are held now: the decision ends what the requests extend
+        decision = uuid.uuid4()
+        verdicts = [accept(photo) for photo in random.sample(sent, len(sent))]
+        first, *_ = at_once(partial(decide, *verdicts, by=rosa, decision=decision), ask, ask, ask)
+        assert kinds(first) == [""] * len(sent)
+        undoing.undo(notes, decision, by=rosa)
 
 
 def test_late_reviewer_hears_who_was_quicker(alice: Phone, rosa: User, vera: User) -> None:

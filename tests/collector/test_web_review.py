@@ -1,35 +1,25 @@
-"""The review page's addresses: who gets in, what a decision answers, and that a repeat does no harm."""
+"""The review page's addresses: what the page carries, what a decision answers, and that a repeat does no harm."""
 
+import json
 import uuid
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from collector.domain import projects, reviews
-from collector.enums import PhotoState, RejectReason
-from collector.models import Photo, Project, Review, Volunteer
+from collector.domain import queues
+from collector.domain.filters import Filter
+from collector.enums import PhotoState, RejectReason, ServedAs
+from collector.models import Challenge, Hold, Opinion, Photo, Project, Review
 from foundation.models import User
-from tests import pages
+from tests.collector.conftest import Phone, check_problem
+from tests.collector.reviewing import accept, reject, shoot, shoot_burst, states, taken
 
 pytestmark = pytest.mark.django_db
-PAGE, QUEUE, DECISIONS = "/review/euro/", "/review/euro/queue", "/review/euro/decisions"
+PAGE = "/review/notes/"
+QUEUE, DECISIONS, UNDO, RELEASE = (f"{PAGE}{name}" for name in ("queue", "decisions", "undo", "release"))
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def project() -> Project:
-    return pages.make_project()
-
-
-@pytest.fixture
-def anna() -> Volunteer:
-    return pages.make_volunteer("Anna")[0]
-
-
-@pytest.fixture
-def rosa(project: Project) -> User:
-    return pages.make_user("rosa@example.org", reviews=project, display_name="Rosa")
+OPINION = {"ten": 0.91, "five": 0.07}  # what the phone's model thought
 
 
 @pytest.fixture
@@ -38,78 +28,54 @@ def reviewer(client: Client, rosa: User) -> Client:
     return client
 
 
-def decide(client: Client, photo: Photo | None, action: str, **more: str) -> Any:
-    body = {"photo": str(photo.pk) if photo else None, "action": action, **more}
-    return client.post(DECISIONS, body, content_type="application/json", headers=JSON)
+def post(client: Client, address: str, body: Any) -> Any:
+    sent = body if isinstance(body, bytes) else json.dumps(body)
+    return client.post(address, sent, content_type="application/json", headers=JSON)
 
 
-def kind(answer: Any) -> str:
-    return str(answer.json()["type"]).removeprefix("/problems/")
+def verdict(photo: Photo, action: str = "accept", **more: Any) -> dict[str, Any]:
+    return {"photo": str(photo.pk), "action": action, **more}
 
 
-# --- who gets in ---------------------------------------------------------------------------------------------------
-def test_page_for_anonymous_leads_to_the_login(client: Client, project: Project) -> None:
-    answer = client.get(PAGE)
-    assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={PAGE}")
+def decide(client: Client, *verdicts: dict[str, Any], decision: str = "", **more: Any) -> list[dict[str, Any]]:
+    body = {"decision": decision or str(uuid.uuid4()), "verdicts": verdicts, **more}
+    answer = post(client, DECISIONS, body)
+    assert answer.status_code == 200, answer.content
+    results: list[dict[str, Any]] = answer.json()["results"]
+    return results
 
 
-def test_page_for_a_stranger_is_refused_in_words(client: Client, project: Project) -> None:
-    client.force_login(pages.make_user("otto@example.org", reviews=pages.make_project("signs", "Sign digits")))
-    answer = client.get(PAGE)
-    assert answer.status_code == 403
-    assert "You are not a reviewer of Euro notes." in answer.content.decode()
+def described(photo: Photo, **differing: Any) -> dict[str, Any]:
+    address = f"/photos/{photo.pk}/"
+    return {
+        "id": str(photo.pk),
+        "image": f"{address}normalised",
+        "thumbnail": f"{address}thumbnail",
+        "details": f"{PAGE}photos/{photo.pk}/",
+        "label": {"slug": "five", "name": "5 euro"},
+        "nickname": "",
+        "challenge": "",
+        "conditions": [],
+        "remarks": [],
+        "also": [],
+        **differing,
+    }
 
 
-def test_page_for_a_superuser_opens(client: Client, project: Project) -> None:
-    client.force_login(pages.make_user("root@example.org", is_superuser=True))
-    assert client.get(PAGE).status_code == 200
-
-
-def test_page_of_an_unknown_project_is_not_found(reviewer: Client) -> None:
-    assert reviewer.get("/review/pounds/").status_code == 404
-
-
-@pytest.mark.parametrize(("method", "address"), [("get", QUEUE), ("post", DECISIONS)])
-def test_script_addresses_when_signed_out_say_so(client: Client, project: Project, method: str, address: str) -> None:
-    answer = getattr(client, method)(address, headers=JSON)
-    assert (answer.status_code, kind(answer)) == (401, "sign-in-needed")
-
-
-@pytest.mark.parametrize(("method", "address"), [("get", QUEUE), ("post", DECISIONS)])
-def test_script_addresses_for_a_stranger_are_refused(
-    client: Client, project: Project, method: str, address: str
-) -> None:
-    client.force_login(pages.make_user("otto@example.org"))
-    answer = getattr(client, method)(address, headers=JSON)
-    assert (answer.status_code, kind(answer)) == (403, "not-a-reviewer")
-
-
-def test_decision_without_csrf_token_is_refused(rosa: User, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna)
-    strict = Client(enforce_csrf_checks=True)
-    strict.force_login(rosa)
-    assert decide(strict, photo, "accept").status_code == 403
-    photo.refresh_from_db()
-    assert photo.state == PhotoState.AWAITING_REVIEW
-
-
-# --- the queue -----------------------------------------------------------------------------------------------------
-def test_page_carries_its_first_photo_and_all_choices(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna, challenge=pages.make_challenge(project))
+# --- the page ------------------------------------------------------------------------------------------------------
+def test_page_carries_its_first_photos_and_all_choices(reviewer: Client, alice: Phone, dim: Challenge) -> None:
+    photo = shoot(alice, challenge=dim)
+    Photo.objects.update(remarks=["too_dark"])
     answer = reviewer.get(PAGE)
     page = answer.content.decode()
     assert f'src="/photos/{photo.pk}/normalised"' in page
     assert all(reason.label in page for reason in RejectReason)
-    assert all(name in page for _, name in pages.LABELS)
-    assert answer.context["start"]["photos"] == [
-        {
-            "id": str(photo.pk),
-            "image": f"/photos/{photo.pk}/normalised",
-            "label": {"slug": "5", "name": "5 euros"},
-            "nickname": "Anna",
-            "challenge": "A 5 euro note, half folded, in dim light",
-        }
-    ]
+    assert all(name in page for name in ("5 euro", "10 euro"))
+    start = answer.context["start"]
+    said = {"challenge": dim.text, "conditions": ["dim light"], "remarks": ["too dark"]}
+    assert start["photos"] == [described(photo, **said)]
+    assert (start["left"], start["after"], start["may_decide"], start["again"]) == (1, "", True, False)
+    assert start["urls"] == {"queue": QUEUE, "decisions": DECISIONS, "undo": UNDO, "release": RELEASE}
 
 
 def test_page_without_photos_says_so(reviewer: Client) -> None:
@@ -118,145 +84,168 @@ def test_page_without_photos_says_so(reviewer: Client) -> None:
     assert '<div class="review-body" id="work" hidden>' in page
 
 
-def test_page_needs_no_inline_script_or_style(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    pages.make_photo(project, anna)
-    page = reviewer.get(PAGE).content.decode()
+@pytest.mark.parametrize("query", ["", "?view=grid", "?shown=rejected&label=five"])
+def test_page_needs_no_inline_script_or_style(reviewer: Client, alice: Phone, query: str) -> None:
+    shoot(alice)
+    page = reviewer.get(PAGE + query).content.decode()
     assert "style=" not in page
     assert "<style" not in page
     assert page.count("<script") == page.count('<script type="module" src=') + page.count('type="application/json"')
 
 
-def test_queue_goes_on_after_the_last_seen(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    first, second, third = (pages.make_photo(project, anna) for _ in range(3))
-    batch = reviewer.get(QUEUE, {"after": str(first.pk)}).json()
-    assert [photo["id"] for photo in batch["photos"]] == [str(second.pk), str(third.pk)]
-    assert (batch["left"], batch["end"]) == (3, True)
+def test_page_knows_what_undo_can_reach(reviewer: Client, rosa: User, alice: Phone) -> None:
+    decision = taken(reject(shoot(alice)), by=rosa)
+    said = [{"decision": str(decision), "words": "Rejected: not visible."}]
+    assert reviewer.get(PAGE).context["start"]["history"] == said
 
 
-def test_queue_after_something_that_is_no_id(reviewer: Client) -> None:
-    answer = reviewer.get(QUEUE, {"after": "last"}, headers=JSON)
-    assert (answer.status_code, kind(answer)) == (400, "malformed-id")
+def test_page_of_decided_photos_lets_only_a_lead_decide(client: Client, rosa: User, lena: User) -> None:
+    for user, may in ((rosa, False), (lena, True)):
+        client.force_login(user)
+        start = client.get(PAGE, {"shown": "accepted"}).context["start"]
+        assert (start["may_decide"], start["again"]) == (may, True)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_page_asks_the_same_queries_however_many_wait(
-    reviewer: Client, project: Project, anna: Volunteer, count: int, django_assert_num_queries: Any
+def test_page_and_queue_ask_the_same_queries_however_many_wait(
+    reviewer: Client, alice: Phone, count: int, django_assert_num_queries: Any
 ) -> None:
     for _ in range(count):
-        pages.make_photo(project, anna, challenge=None)
-    with django_assert_num_queries(7):  # session, user, project, membership, photos, count, labels
-        reviewer.get(PAGE)
-    with django_assert_num_queries(6):
-        reviewer.get(QUEUE)
+        shoot(alice)
+    # Session, user, project, role; photos, holds, stacks, how many are left; past decisions; four for the filters;
+    # the labels to choose from.
+    with django_assert_num_queries(14):
+        assert len(reviewer.get(PAGE).context["start"]["photos"]) == count
+    with django_assert_num_queries(8):
+        assert len(reviewer.get(QUEUE).json()["photos"]) == count
 
 
-# --- decisions -----------------------------------------------------------------------------------------------------
-def test_accept_is_recorded(reviewer: Client, rosa: User, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna)
-    answer = decide(reviewer, photo, "accept")
-    assert (answer.status_code, answer.json()["photo"]["id"]) == (200, str(photo.pk))
-    review = Review.objects.get()
-    assert (review.photo, review.reviewer, review.action) == (photo, rosa, "accept")
-    assert review.normalised_sha256 == photo.normalised_sha256
+# --- the queue -----------------------------------------------------------------------------------------------------
+def test_queue_goes_on_where_the_page_ended(reviewer: Client, alice: Phone) -> None:
+    first, second, third = (shoot(alice) for _ in range(3))
+    batch = reviewer.get(QUEUE, {"order": "oldest", "limit": "2"}).json()
+    assert [photo["id"] for photo in batch["photos"]] == [str(first.pk), str(second.pk)]
+    rest = reviewer.get(QUEUE, {"order": "oldest", "after": batch["after"]}).json()
+    assert rest == {"photos": [described(third)], "after": "", "left": 3, "most": queues.COUNTED}
 
 
-def test_reject_and_relabel_are_recorded(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    blurred, mistaken = pages.make_photo(project, anna), pages.make_photo(project, anna)
-    decide(reviewer, blurred, "reject", reason="not_visible")
-    decide(reviewer, mistaken, "relabel", label="20")
-    blurred.refresh_from_db()
-    mistaken.refresh_from_db()
-    assert (blurred.state, mistaken.state) == (PhotoState.REJECTED, PhotoState.ACCEPTED)
-    assert mistaken.label is not None
-    assert mistaken.label.slug == "20"
+def test_queue_names_the_members_of_a_stack(reviewer: Client, alice: Phone) -> None:
+    top, member = shoot_burst(alice, 2)
+    also = [{"id": str(member.pk), "thumbnail": f"/photos/{member.pk}/thumbnail"}]
+    assert reviewer.get(QUEUE).json()["photos"] == [described(top, also=also)]
 
 
 @pytest.mark.parametrize(
-    ("action", "more"), [("accept", {}), ("reject", {"reason": "privacy"}), ("relabel", {"label": "20"})]
+    ("query", "kind"),
+    [
+        ({"limit": "0"}, "invalid-filter"),
+        ({"limit": "201"}, "invalid-filter"),
+        ({"limit": "all"}, "invalid-filter"),
+        ({"colour": "red"}, "invalid-filter"),
+        ({"label": "\x00"}, "invalid-filter"),
+        ({"after": "last"}, "invalid-cursor"),
+        ({"label": "fifty"}, "unknown-label"),
+        ({"condition": "dry"}, "unknown-condition"),
+    ],
 )
-def test_decision_sent_twice_is_recorded_once(
-    reviewer: Client, project: Project, anna: Volunteer, action: str, more: dict[str, str]
-) -> None:
-    photo = pages.make_photo(project, anna)
-    assert [decide(reviewer, photo, action, **more).status_code for _ in range(2)] == [200, 200]
+def test_queue_that_cannot_be_is_refused_in_words(reviewer: Client, query: dict[str, str], kind: str) -> None:
+    check_problem(reviewer.get(QUEUE, query, headers=JSON), 404 if kind.startswith("unknown") else 400, kind)
+
+
+def test_release_lets_others_have_the_photos(reviewer: Client, alice: Phone, rosa: User, vera: User) -> None:
+    photo = shoot(alice)
+    reviewer.get(QUEUE)
+    assert not queues.serve(photo.project, Filter(), by=vera).photos
+    assert reviewer.post(RELEASE, {"photos": f"{photo.pk},{uuid.uuid4()},"}).status_code == 204
+    assert queues.serve(photo.project, Filter(), by=vera).photos == [photo]
+    check_problem(reviewer.post(RELEASE, {"photos": "all"}, headers=JSON), 400, "malformed-id")
+    assert Hold.objects.get().reviewer == vera
+
+
+# --- decisions -----------------------------------------------------------------------------------------------------
+def test_decision_answers_each_verdict_in_order(reviewer: Client, alice: Phone, rosa: User, vera: User) -> None:
+    good, late, named = shoot(alice), shoot(alice), shoot(alice)
+    taken(reject(late), by=vera)
+    results = decide(reviewer, verdict(late), verdict(named, "relabel", label="ten"), verdict(good))
+    assert [result["photo"] for result in results] == [str(photo.pk) for photo in (late, named, good)]
+    assert results[0]["problem"]["detail"] == "Vera has already rejected this photo (not visible)."
+    assert [result.get("model", "refused") for result in results] == ["refused", None, None]
+    assert states(good, late, named) == [PhotoState.ACCEPTED, PhotoState.REJECTED, PhotoState.ACCEPTED]
+
+
+def test_decision_sent_twice_is_recorded_once(reviewer: Client, alice: Phone) -> None:
+    photo, decision = shoot(alice), str(uuid.uuid4())
+    answers = [decide(reviewer, verdict(photo, "reject", reason="unsafe"), decision=decision) for _ in range(2)]
+    assert answers == [[{"photo": str(photo.pk), "model": None}]] * 2
     assert Review.objects.count() == 1
 
 
-def test_undo_sent_twice_takes_back_one_decision(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    kept, undone = pages.make_photo(project, anna), pages.make_photo(project, anna)
-    decide(reviewer, kept, "accept")
-    decide(reviewer, undone, "accept")
-    assert [decide(reviewer, undone, "undo").status_code for _ in range(2)] == [200, 200]
-    kept.refresh_from_db()
-    undone.refresh_from_db()
-    assert (kept.state, undone.state) == (PhotoState.ACCEPTED, PhotoState.AWAITING_REVIEW)
+def test_decision_carries_condition_and_stack(reviewer: Client, alice: Phone, dim: Challenge) -> None:
+    top, member = shoot_burst(alice, 2, challenge=dim)
+    decide(reviewer, verdict(top, condition_holds=False, also=[str(member.pk)]))
+    assert set(Photo.objects.values_list("state", "condition_holds")) == {("accepted", False)}
 
 
-def test_undo_of_a_photo_that_was_not_the_last_is_refused(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    first, last = pages.make_photo(project, anna), pages.make_photo(project, anna)
-    decide(reviewer, first, "accept")
-    decide(reviewer, last, "accept")
-    answer = decide(reviewer, first, "undo")
-    assert (answer.status_code, kind(answer)) == (409, "not-the-last-decision")
+def test_undo_brings_the_photos_back_and_twice_is_fine(reviewer: Client, alice: Phone) -> None:
+    photo, decision = shoot(alice), str(uuid.uuid4())
+    decide(reviewer, verdict(photo), decision=decision)
+    for _ in range(2):
+        assert post(reviewer, UNDO, {"decision": decision}).json() == {"photos": [described(photo)]}
+    check_problem(post(reviewer, UNDO, {"decision": str(uuid.uuid4())}), 404, "unknown-decision")
 
 
-def test_undo_without_a_photo_takes_back_the_last(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna)
-    decide(reviewer, photo, "accept")
-    assert decide(reviewer, None, "undo").json()["photo"]["id"] == str(photo.pk)
-    assert decide(reviewer, None, "undo").json() == {"photo": None}
+def test_deciding_anew_is_a_leads(client: Client, rosa: User, lena: User, alice: Phone) -> None:
+    photo = shoot(alice)
+    taken(reject(photo), by=rosa)
+    client.force_login(rosa)
+    body = {"decision": str(uuid.uuid4()), "verdicts": [verdict(photo)], "again": True}
+    check_problem(post(client, DECISIONS, body), 403, "not-a-lead")
+    client.force_login(lena)
+    assert "problem" not in decide(client, verdict(photo), again=True)[0]
+    assert states(photo) == [PhotoState.ACCEPTED]
 
 
-def test_conflict_says_who_and_what(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna)
-    bob = pages.make_user("bob@example.org", reviews=project, display_name="Bob")
-    reviews.reject_photo(photo.pk, by=bob, reason=RejectReason.PRIVACY)
-    answer = decide(reviewer, photo, "accept")
-    assert (answer.status_code, kind(answer)) == (409, "already-reviewed")
-    assert answer.json()["detail"] == "Bob has already rejected this photo (privacy)."
-
-
-def test_decision_that_differs_from_my_own_is_a_conflict(reviewer: Client, project: Project, anna: Volunteer) -> None:
-    photo = pages.make_photo(project, anna)
-    decide(reviewer, photo, "reject", reason="privacy")
-    assert decide(reviewer, photo, "reject", reason="unsafe").status_code == 409
-    assert decide(reviewer, photo, "accept").status_code == 409
-
-
-def test_photo_of_another_project_is_not_found(reviewer: Client, rosa: User, anna: Volunteer) -> None:
-    signs = pages.make_project("signs", "Sign digits")
-    other = pages.make_photo(signs, anna)
-    projects.add_member(signs, rosa)  # even where she may review both: not through this page
-    answer = decide(reviewer, other, "accept")
-    assert (answer.status_code, kind(answer)) == (404, "unknown-photo")
+NIL = str(uuid.UUID(int=0))
+ONE = {"photo": NIL, "action": "accept"}
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        "",
-        "[]",
-        "null",
-        '{"action": "accept", "photo": 5}',
-        '{"action": "burn"}',
-        '{"photo": "x", "action": "accept"}',
-        "\xff",
+        b"",
+        b"\xff",
+        b"null",
+        b"[" * 100_000,
+        {},
+        {"decision": NIL, "verdicts": []},
+        {"decision": "first", "verdicts": [ONE]},
+        {"decision": NIL, "verdicts": [{"photo": 5, "action": "accept"}]},
+        {"decision": NIL, "verdicts": [{**ONE, "action": "burn"}]},
+        {"decision": NIL, "verdicts": [{**ONE, "action": "undo"}]},
+        {"decision": NIL, "verdicts": [{**ONE, "label": "x" * 61}]},
+        {"decision": NIL, "verdicts": [{**ONE, "also": [NIL] * 501}]},
+        {"decision": NIL, "verdicts": [ONE] * 501},
+        {"decision": NIL, "verdicts": [ONE], "because" * 40: 1},
     ],
 )
-def test_decision_that_makes_no_sense_is_refused(reviewer: Client, body: str) -> None:
-    answer = reviewer.post(DECISIONS, body.encode("latin-1"), content_type="application/json", headers=JSON)
-    assert answer.status_code == 400
-    assert not Review.objects.exists()
+def test_decision_that_makes_no_sense_is_refused_in_words(reviewer: Client, body: Any) -> None:
+    check_problem(post(reviewer, DECISIONS, body), 400, "malformed-decision")
+    check_problem(post(reviewer, UNDO, body), 400, "malformed-decision")
 
 
-@pytest.mark.parametrize(("more", "problem"), [({"reason": "ugly"}, "unknown-reason"), ({}, "unknown-reason")])
-def test_reject_without_a_known_reason_is_refused(
-    reviewer: Client, project: Project, anna: Volunteer, more: dict[str, str], problem: str
+# --- what the model thought ----------------------------------------------------------------------------------------
+def test_model_is_heard_in_no_payload_before_the_vote_and_in_the_answer_to_it(
+    reviewer: Client, alice: Phone, rosa: User, vera: User, notes: Project
 ) -> None:
-    answer = decide(reviewer, pages.make_photo(project, anna), "reject", **more)
-    assert (answer.status_code, kind(answer)) == (400, problem)
-
-
-def test_unknown_photo_is_not_found(reviewer: Client) -> None:
-    answer = decide(reviewer, Photo(id=uuid.uuid4()), "accept")
-    assert (answer.status_code, kind(answer)) == (404, "unknown-photo")
+    first, asked = shoot(alice), shoot(alice)
+    Photo.objects.update(scores=OPINION, disagreement=0.93, release="2026-11-20.1")
+    taken(accept(asked), by=vera)
+    Opinion.objects.create(photo=asked, reviewer=rosa, served_as=ServedAs.SECOND)
+    before = [PAGE, f"{PAGE}?view=grid", QUEUE, *(f"{PAGE}photos/{photo.pk}/" for photo in (first, asked))]
+    for address in before:
+        said = reviewer.get(address).content.decode()
+        assert str(first.pk) in said or str(asked.pk) in said
+        assert not any(telling in said for telling in ("0.91", "0.93", "0.07", "2026-11-20.1"))
+    for photo in (first, asked):
+        told = {"photo": str(photo.pk), "model": {"label": "ten", "share": 0.91}}
+        assert decide(reviewer, verdict(photo)) == [told]
