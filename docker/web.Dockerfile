@@ -11,6 +11,8 @@ COPY collector collector
 COPY training training
 COPY modelhub modelhub
 ENV DAYBREAK_HOME=/data PYTHONUNBUFFERED=1
+# As config/dev.py says: photos come and go in blocks of megabytes.
+ENV MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=67108864 MALLOC_MMAP_THRESHOLD_=33554432
 RUN install -d -o daybreak /data
 USER daybreak
 VOLUME /data

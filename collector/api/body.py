@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from collector.domain.uploads import MAX_BYTES, too_large
 from foundation.problems import Problem
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 1024 * 1024
 # After a refusal we still read this much, because many clients read no answer before they have sent everything.
 DRAIN_BYTES = 100_000_000
 DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")

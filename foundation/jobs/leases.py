@@ -48,10 +48,7 @@ def claim(kind: str, key: str) -> Lease | None:
     owner = owners.this_owner()
     free = _free(kind, key)
     with transaction.atomic(durable=True):
-        if free.filter(attempts__gte=settings.JOB_ATTEMPTS).update(**quarantined()):
-            logger.error("job.quarantined kind=%s key=%s attempts=%s", kind, key, settings.JOB_ATTEMPTS)
-            return None
-        taken = free.update(
+        taken = free.filter(attempts__lt=settings.JOB_ATTEMPTS).update(
             state=JobState.RUNNING,
             attempts=F("attempts") + 1,
             fencing=F("fencing") + 1,
@@ -59,6 +56,8 @@ def claim(kind: str, key: str) -> Lease | None:
             lease_until=lease_end(),
         )
         if not taken:
+            if free.filter(attempts__gte=settings.JOB_ATTEMPTS).update(**quarantined()):
+                logger.error("job.quarantined kind=%s key=%s attempts=%s", kind, key, settings.JOB_ATTEMPTS)
             return None
         # Ours and locked until the commit, so this reads what the line above wrote.
         job = Job.objects.get(kind=kind, key=key)

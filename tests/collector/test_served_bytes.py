@@ -1,4 +1,4 @@
-"""What leaves the server holds nothing but pixels: searched over HTTP for what was planted, in every format."""
+"""What leaves the server holds nothing but pixels: searched over HTTP for what was planted, in each format and turn."""
 
 import io
 import json

@@ -11,6 +11,7 @@ def test_openapi_committed_copy_equals_the_code() -> None:
 def test_openapi_names_every_path_phones_use() -> None:
     assert {
         "/api/v1/photos/{photo_id}",
+        "/api/v1/photos/reconcile",
         "/api/v1/guests",
         "/api/v1/challenges/today",
         "/models/latest",
