@@ -131,7 +131,7 @@ def test_twice_stores_nothing_twice(notes: Project, source: Path, storage: Path)
 def test_second_time_may_accept_what_still_waits(notes: Project, source: Path, rosa: User) -> None:
     run(source)
     rejected = Photo.objects.earliest("pk")
-    reviews.reject_photo(rejected.pk, by=rosa, reason="privacy")
+    reviews.reject_photo(rejected.pk, by=rosa, reason="unsafe")
     assert run(source, "--accept")["accepted"] == 3
     assert Photo.objects.get(pk=rejected.pk).state == PhotoState.REJECTED
 
