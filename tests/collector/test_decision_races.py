@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from collector.domain import appeals, photos, queues, reviews, undoing
+from collector.domain import appeals, holds, photos, queues, reviews, undoing
 from collector.domain.filters import Filter
 from collector.enums import PhotoState
 from collector.models import Appeal, Photo, Project, Review
@@ -47,14 +47,26 @@ def test_two_reviewers_on_overlapping_screens_decide_each_photo_once(alice: Phon
 
 def test_page_may_ask_for_more_photos_while_its_decision_is_taken(alice: Phone, rosa: User, notes: Project) -> None:
     sent = [shoot(alice) for _ in range(24)]
-    for _ in range(6):
-        ask = partial(queues.serve, notes, Filter(), by=rosa, limit=24)
+    ask = partial(queues.serve, notes, Filter(), by=rosa, limit=24)
+    for _ in range(3):
         assert set(ask().photos) == set(sent)  # all are held now: the decision ends what the requests extend
         decision = uuid.uuid4()
         verdicts = [accept(photo) for photo in random.sample(sent, len(sent))]
         first, *_ = at_once(partial(decide, *verdicts, by=rosa, decision=decision), ask, ask, ask)
         assert kinds(first) == [""] * len(sent)
         undoing.undo(notes, decision, by=rosa)
+
+
+def test_holds_begun_and_ended_at_once_never_wait_in_a_circle(alice: Phone, rosa: User) -> None:
+    sent = [shoot(alice) for _ in range(12)]
+
+    def begin_and_end(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(40):
+            holds.take(chance.sample(sent, len(sent)), by=rosa)
+            holds.end([photo.pk for photo in chance.sample(sent, len(sent))])
+
+    assert at_once(*[partial(begin_and_end, seed) for seed in range(8)]) == [None] * 8
 
 
 def test_late_reviewer_hears_who_was_quicker(alice: Phone, rosa: User, vera: User) -> None:
