@@ -16,7 +16,7 @@ from collector.models.photos import ON_TOP
 from foundation.problems import Problem
 
 NO_LABEL = "none"  # photos whose volunteer did not know
-DISAGREES = 0.5  # the phone's model gave the claimed label less than this
+DISAGREES = 0.5  # the phone's model gave the claimed label less than this; unknown counts as exactly this
 SHOWN = {
     Shown.WAITING: ON_TOP,
     Shown.ACCEPTED: Q(state=PhotoState.ACCEPTED),
@@ -96,7 +96,7 @@ def select(project: Project, chosen: Filter) -> QuerySet[Photo]:
     if chosen.remark:
         found = found.filter(remarks__contains=[chosen.remark])
     if chosen.disagrees:
-        found = found.filter(disagreement__gte=DISAGREES)
+        found = found.filter(disagreement__gt=DISAGREES)
     if chosen.since is not None:
         found = found.filter(received_at__gte=_start(chosen.since))
     if chosen.until is not None:

@@ -55,8 +55,8 @@ def test_volunteer_and_device(alice: Phone, bob: Phone, notes: Project) -> None:
 
 
 def test_remark_and_disagreement_of_the_model(alice: Phone, notes: Project) -> None:
-    dark, doubted = mark(shoot(alice), remarks=[Remark.TOO_DARK]), mark(shoot(alice), disagreement=0.5)
-    mark(shoot(alice), disagreement=0.49, remarks=[])
+    dark, doubted = mark(shoot(alice), remarks=[Remark.TOO_DARK]), mark(shoot(alice), disagreement=0.51)
+    mark(shoot(alice), disagreement=0.5, remarks=[])
     assert matching(notes, remark="too_dark") == {dark.pk}
     assert matching(notes, disagrees="1") == {doubted.pk}
     assert len(matching(notes, disagrees="0")) == 3

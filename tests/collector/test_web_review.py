@@ -56,7 +56,7 @@ def described(photo: Photo, **differing: Any) -> dict[str, Any]:
         "nickname": "",
         "challenge": "",
         "conditions": [],
-        "remarks": [],
+        "remarks": ["small"],
         "also": [],
         **differing,
     }
