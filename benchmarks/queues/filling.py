@@ -62,6 +62,10 @@ REVIEWS = """
         received_at + interval '1 hour'
     FROM collector_photo WHERE state IN ('accepted', 'rejected')
 """
+DECIDED_BY = """
+    UPDATE collector_photo AS photo SET decided_by_id = review.reviewer_id
+    FROM collector_review AS review WHERE review.photo_id = photo.id
+"""
 HOLDS = """
     INSERT INTO collector_hold (photo_id, reviewer_id, until)
     SELECT id, %(reviewer)s + (row_number() OVER (ORDER BY value DESC, id DESC) - 1) / %(held)s,
@@ -103,7 +107,7 @@ def main() -> None:
             "most": min(REVIEWERS * HELD, photos // 10),
         }
         definitions = _drop_indexes(cursor)
-        for statement in (VOLUNTEERS, PHOTOS, REVIEWS):
+        for statement in (VOLUNTEERS, PHOTOS, REVIEWS, DECIDED_BY):
             cursor.execute(statement, values)
         for definition in definitions:
             cursor.execute(definition)

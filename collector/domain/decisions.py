@@ -24,8 +24,9 @@ MOST = 500  # photos in one decision
 # One statement, however many labels a screen of photos shows.
 MOVE = """
     UPDATE collector_photo AS photo
-    SET state = moved.state, label_id = moved.label, condition_holds = moved.holds
-    FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::boolean[]) AS moved (id, state, label, holds)
+    SET state = moved.state, label_id = moved.label, condition_holds = moved.holds, decided_by_id = moved.reviewer
+    FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::boolean[], %s::bigint[])
+        AS moved (id, state, label, holds, reviewer)
     WHERE photo.id = moved.id
 """
 
@@ -218,7 +219,8 @@ def _plan(work: _Work, photo: Photo, verdict: Verdict, label: Label | None) -> N
 
 
 def _write(work: _Work) -> None:
-    rows = [(photo.pk, str(photo.state), photo.label_id, photo.condition_holds) for photo in work.moved]
+    by = work.by.pk
+    rows = [(photo.pk, str(photo.state), photo.label_id, photo.condition_holds, by) for photo in work.moved]
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(MOVE, [list(column) for column in zip(*rows, strict=True)])

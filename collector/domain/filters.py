@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from collector.domain import conditions, projects
-from collector.enums import PhotoState, Remark, ReviewAction, ReviewOrder, Shown
-from collector.models import Appeal, Challenge, Photo, Project, Review
+from collector.enums import PhotoState, Remark, ReviewOrder, Shown
+from collector.models import Appeal, Challenge, Photo, Project
 from collector.models.photos import ON_TOP
 from foundation.problems import Problem
 
@@ -91,10 +91,10 @@ def select(project: Project, chosen: Filter) -> QuerySet[Photo]:
         asking = Challenge.objects.filter(project=project, conditions__in=wanted)
         found = found.filter(challenge__in=list(asking.values_list("pk", flat=True)))
     if chosen.reviewer is not None:
-        theirs = Review.objects.filter(photo=OuterRef("pk"), reviewer=chosen.reviewer, undone_by=None)
-        found = found.filter(Exists(theirs.exclude(action=ReviewAction.UNDO)))
+        found = found.filter(decided_by=chosen.reviewer)
     if chosen.remark:
-        found = found.filter(remarks__contains=[chosen.remark])
+        # The first condition is that of an index; the second alone would read every photo.
+        found = found.exclude(remarks=[]).filter(remarks__contains=[chosen.remark])
     if chosen.disagrees:
         found = found.filter(disagreement__gt=DISAGREES)
     if chosen.since is not None:

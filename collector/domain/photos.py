@@ -34,6 +34,7 @@ NOTHING: dict[str, Any] = {  # what stays of an erased photo, besides its id and
     "scores": {},
     "is_gold": False,
     "is_disputed": False,
+    "decided_by": None,
 }
 
 

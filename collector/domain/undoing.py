@@ -102,6 +102,7 @@ def reopen(project: Project, reviews: Iterable[Review], *, by: User) -> list[uui
         state=PhotoState.AWAITING_REVIEW,
         label=photos.CLAIMED,
         condition_holds=None,
+        decided_by=None,
         is_gold=False,
         is_disputed=False,
     )

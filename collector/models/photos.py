@@ -1,5 +1,6 @@
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -61,6 +62,9 @@ class Photo(models.Model):
     value = models.FloatField(default=0)
     is_blind = models.BooleanField(default=False)  # its value is drawn by lot, and no model's opinion is shown with it
     condition_holds = models.BooleanField(null=True, blank=True)  # None: not asked for, or not reviewed yet
+    decided_by = models.ForeignKey(  # who took the decision that stands
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     is_gold = models.BooleanField(default=False)  # its answer is settled: reviewers are measured by it
     is_disputed = models.BooleanField(default=False)  # a second opinion differed: a lead decides
     pinned_split = models.CharField(max_length=6, choices=PinnedSplit, blank=True)
@@ -80,6 +84,16 @@ class Photo(models.Model):
             models.Index(fields=["label", "-value", "-id"], name="photo_queue_label", condition=ON_TOP),
             models.Index(fields=["challenge", "-value", "-id"], name="photo_queue_challenge", condition=ON_TOP),
             models.Index(fields=["volunteer", "-value", "-id"], name="photo_queue_volunteer", condition=ON_TOP),
+            models.Index(
+                fields=["project", "-value", "-id"],
+                name="photo_queue_remarked",
+                condition=ON_TOP & ~models.Q(remarks=[]),
+            ),
+            models.Index(
+                fields=["decided_by", "project", "state", "received_at", "id"],
+                name="photo_decided_by",
+                condition=models.Q(decided_by__isnull=False),
+            ),
             models.Index(
                 fields=["project", "state", "received_at", "id"],
                 name="photo_decided",

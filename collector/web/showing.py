@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db.models import TextChoices
@@ -14,24 +15,35 @@ from collector.domain.undoing import Past
 from collector.enums import Remark, ReviewOrder, Shown
 from collector.models import Photo, Project
 
+NOBODY = uuid.UUID(int=0)  # no photo: stands where an id goes
+
 
 def photo(shown: Photo, members: Sequence[uuid.UUID] = ()) -> dict[str, Any]:
     """One photo. What the model thinks of it is not among this: it is told after the vote."""
     challenge = shown.challenge
     return {
         "id": str(shown.pk),
-        "image": reverse("photo_image", args=[shown.pk, "normalised"]),
-        "thumbnail": reverse("photo_image", args=[shown.pk, "thumbnail"]),
+        "image": image(shown.pk, "normalised"),
+        "thumbnail": image(shown.pk, "thumbnail"),
         "details": reverse("review_photo", args=[shown.project.slug, shown.pk]),
         "label": {"slug": shown.label.slug, "name": shown.label.name} if shown.label else None,
         "nickname": shown.volunteer.nickname,
         "challenge": challenge.text if challenge else "",
         "conditions": [condition.name for condition in challenge.conditions.all()] if challenge else [],
         "remarks": [Remark(remark).label for remark in shown.remarks],
-        "also": [
-            {"id": str(member), "thumbnail": reverse("photo_image", args=[member, "thumbnail"])} for member in members
-        ],
+        "also": [{"id": str(member), "thumbnail": image(member, "thumbnail")} for member in members],
     }
+
+
+def image(photo_id: uuid.UUID, kind: str) -> str:
+    """Where a photo's pixels are."""
+    return _address(kind).replace(str(NOBODY), str(photo_id))
+
+
+@cache
+def _address(kind: str) -> str:
+    """Once for each kind: a page names hundreds of photos, and looking an address up takes as long as reading a row."""
+    return reverse("photo_image", args=[NOBODY, kind])
 
 
 def outcome(result: Outcome) -> dict[str, Any]:
