@@ -43,14 +43,19 @@ def ask(small: httpx.Client, large: httpx.Client, small_facts: Any, large_facts:
             first | {"after": small_facts["far"][order]},
             first | {"after": large_facts["far"][order]},
         )
-    limit = {"limit": str(PAGE)}
-    for name in small_facts["filters"]:
-        pairs[f"page 1 filtered by {name}"] = (
-            small_facts["filters"][name] | limit,
-            large_facts["filters"][name] | limit,
-        )
+    for name, query in small_facts["filters"].items():
+        # Pages of one size: where few photos match among a thousand, that few are asked for among a million, too.
+        limit = {"limit": str(_matching(small, small_facts, queue, query))}
+        pairs[f"page 1 filtered by {name}"] = (query | limit, large_facts["filters"][name] | limit)
     asked = [_ask(name, (small, large), (small_facts, large_facts), queue, query) for name, query in pairs.items()]
     return [*asked, _decide((small, large), (small_facts, large_facts))]
+
+
+def _matching(client: httpx.Client, facts: Any, path: str, query: dict[str, str]) -> int:
+    """How many photos the page has, at least 1."""
+    _sign_in(client, facts, 0)
+    page = client.get(path, params=query | {"limit": str(PAGE)}).raise_for_status().json()
+    return max(1, len(page["photos"]))
 
 
 def _ask(name: str, clients: Any, facts: Any, path: str, queries: Any) -> Asked:
