@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from collector.domain import projects, reviews
+from collector.enums import Role
 from collector.models import Project
 from foundation.models import User
 from tests import pages
@@ -59,6 +60,22 @@ def before_conflict(page: Page) -> None:
     page.wait_for_selector(".notice-warn")
 
 
+def before_grid(page: Page) -> None:
+    page.wait_for_function("() => document.querySelector('#grid .tile:not([hidden]) img')?.naturalWidth > 0")
+    page.keyboard.press("Home")
+    page.keyboard.press("2")
+
+
+def before_filtering(page: Page) -> None:
+    before_review(page)
+    page.locator(".filters summary").click()
+
+
+def before_details(page: Page) -> None:
+    before_review(page)
+    page.goto(page.locator("#details").get_attribute("href") or "")
+
+
 def before_progress(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('#live-now').textContent.includes('epoch')")
 
@@ -72,6 +89,12 @@ LOOKS: dict[str, tuple[str, str | None, Callable[[Page], None]]] = {
     "review-labels": ("/review/euro/", "rosa", before_choosing("l")),
     "review-help": ("/review/euro/", "rosa", before_choosing("?")),
     "review-conflict": ("/review/euro/", "rosa", before_conflict),
+    "review-grid": ("/review/euro/?view=grid", "rosa", before_grid),
+    "review-filter": ("/review/euro/", "rosa", before_filtering),
+    "review-accepted": ("/review/euro/?shown=accepted", "rosa", before_nothing),
+    "review-photo": ("/review/euro/", "rosa", before_details),
+    "review-pace": ("/review/euro/pace/", "rosa", before_nothing),
+    "review-reverts": ("/review/euro/reverts/?since=2026-01-01T00:00", "rosa", before_nothing),
     "review-empty": ("/review/signs/", "rosa", before_nothing),
     "coverage": ("/coverage/euro/", "rosa", before_nothing),
     "coverage-empty": ("/coverage/signs/", "rosa", before_nothing),
@@ -90,6 +113,7 @@ def people() -> dict[str | None, User | None]:
     """A project in the middle of its life, another one that is new, and who looks at them."""
     euro = pages.make_project()
     rosa = pages.make_user("rosa@example.org", reviews=euro, display_name="Rosa Luxen")
+    projects.add_member(euro, rosa, Role.LEAD)
     projects.add_member(pages.make_project("signs", "Sign language digits"), rosa)
     pages.make_user("bob@example.org", reviews=euro, display_name="Bob")
     anna, challenge = pages.make_volunteer("Anna from Antwerp")[0], pages.make_challenge(euro)
