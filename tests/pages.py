@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import random
 import uuid
 from datetime import date, timedelta
@@ -86,16 +87,14 @@ def accept_many(project: Project, by: Volunteer) -> None:
 
 
 def draw_note(seed: uuid.UUID, words: str) -> bytes:
-    """A JPEG of a made-up note on a table, no two alike: not in colour, nor in what lies about."""
+    """A JPEG of a made-up note on a patchwork, no two alike: two that were would share a stack."""
     hue, lying = seed.int % 360, random.Random(seed.int)
-    image = Image.new("RGB", (800, 600), f"hsl({hue}, 18%, 40%)")
+    image = Image.new("RGB", (800, 600))
     draw = ImageDraw.Draw(image)
-    for _ in range(8):
-        x, y, size = lying.randrange(800), lying.randrange(600), lying.randrange(80, 260)
-        draw.ellipse((x - size, y - size, x + size, y + size), fill=f"hsl({hue}, 18%, {lying.randrange(5, 95)}%)")
-    draw.rounded_rectangle((110, 150, 690, 450), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
-    draw.rectangle((140, 180, 300, 420), outline="white", width=6)
-    draw.text((420, 210), words, fill="#223", font_size=150)
+    for x, y in itertools.product(range(0, 800, 100), range(0, 600, 100)):
+        draw.rectangle((x, y, x + 99, y + 99), fill=f"hsl({hue}, 18%, {lying.randrange(5, 95)}%)")
+    draw.rounded_rectangle((250, 220, 550, 380), 18, fill=f"hsl({(hue + 150) % 360}, 35%, 72%)")
+    draw.text((370, 235), words, fill="#223", font_size=110)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

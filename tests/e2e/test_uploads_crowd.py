@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.uploading import Answer, Server, post, put_head, read_answer, serving, small_photo
+from tests.e2e.uploading import Answer, Server, post, put_head, read_answer, run_apart, serving, small_photo
 from tests.foundation.conftest import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -62,7 +62,7 @@ async def storm(server: Server, request: bytes) -> list[Answer]:
 
 def test_one_photo_sent_a_thousand_times_is_one_row_one_object_one_receipt(server: Server) -> None:
     photo_id, data, token = uuid.uuid4(), small_photo(1), server.become_guest()
-    answers = asyncio.run(storm(server, put_head(photo_id, data, token) + data))
+    answers = run_apart(storm(server, put_head(photo_id, data, token) + data))
     assert len(answers) == CONNECTIONS * ROUNDS == 1000
     statuses = [answer.status for answer in answers]
     assert (statuses.count(201), statuses.count(200)) == (1, 999)
@@ -92,7 +92,7 @@ def test_two_hundred_at_once_are_let_in_as_often_as_the_limit_says(server: Serve
         return await send_at_once(await connect(server, 200), request)
 
     before = server.rows("SELECT count(*) FROM collector_volunteer")[0][0]  # those of this module count, too
-    answers = asyncio.run(crowd())
+    answers = run_apart(crowd())
     statuses = [answer.status for answer in answers]
     assert (statuses.count(201), statuses.count(429)) == (GUESTS - before, 150 + before)
     assert server.rows("SELECT count(*) FROM collector_volunteer") == [(GUESTS,)]

@@ -26,7 +26,7 @@ import redis
 
 from foundation import services
 from foundation.services import postgres
-from tests.e2e.uploading import Answer, Server, post, put_head, read_answer, serving, small_photo
+from tests.e2e.uploading import Answer, Server, post, put_head, read_answer, run_apart, serving, small_photo
 from tests.foundation.conftest import wait_for
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
     with serving(home, **settings) as server:
         sent, began = Sent({uuid.uuid4(): small_photo(seed) for seed in range(PHOTOS)}), time.monotonic()
         killed: list[str] = []
-        asyncio.run(send_all(server, sent, killed))
+        run_apart(send_all(server, sent, killed))
         rows_when_back(server, "SELECT 1")
         yield Storm(server, sent, killed, time.monotonic() - began)
 
@@ -173,7 +173,7 @@ def test_every_receipt_is_what_the_server_says_afterwards(storm: Storm) -> None:
 
     for at in range(0, len(receipts), 500):
         part = receipts[at : at + 500]
-        held = json.loads(asyncio.run(ask(part)).body)["photos"]
+        held = json.loads(run_apart(ask(part)).body)["photos"]
         assert [(one["held"], one["receipt"]) for one in held] == [("stored", receipt) for receipt in part]
     assert storm.server.rows("SELECT count(*) FROM collector_lostphoto") == [(0,)]
 
