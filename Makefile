@@ -6,7 +6,7 @@ RUN := $(BIN)/python -m foundation.services run --
 ARGS ?=
 # Tests in as many processes as there are cores; a file's tests stay together, as they share what is dear to make.
 PARALLEL ?= -n logical --maxprocesses 4
-TESTS := $(PARALLEL) --dist loadfile
+TESTS := $(PARALLEL) --dist loadfile --no-loadscope-reorder
 ML_TESTS := -c tests/ml/pytest.ini tests/ml $(TESTS)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev manage test test-bare check fmt bench lock schema pictures
