@@ -54,6 +54,12 @@ class Filter:
     since: dt.date | None = None  # received on or after this day, in UTC
     until: dt.date | None = None  # and not after this one
 
+    @property
+    def orders(self) -> tuple[ReviewOrder, ...]:
+        """Those that have an index: what is decided, and what came in some days, is ordered by age alone."""
+        is_by_age = self.shown != Shown.WAITING or self.since is not None or self.until is not None
+        return BY_AGE if is_by_age else tuple(ReviewOrder)
+
     def as_query(self) -> dict[str, str]:
         """The parameters that say the same, without those that say nothing."""
         said = {name: getattr(self, name) for name in READERS}
@@ -74,9 +80,9 @@ def read_filter(query: Mapping[str, str]) -> Filter:
         except ValueError as error:
             raise _invalid(name, text, ALLOWED.get(name, "a name from the list on the page")) from error
     chosen = Filter(**read)
-    if chosen.shown != Shown.WAITING and chosen.order not in BY_AGE:  # what is decided has no other order
-        return replace(chosen, order=ReviewOrder.NEWEST)
-    return chosen
+    if chosen.order in chosen.orders:
+        return chosen
+    return replace(chosen, order=ReviewOrder.OLDEST if chosen.shown == Shown.WAITING else ReviewOrder.NEWEST)
 
 
 def select(project: Project, chosen: Filter) -> QuerySet[Photo]:

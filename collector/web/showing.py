@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from collector.domain import photos
 from collector.domain.decisions import Outcome
-from collector.domain.filters import BY_AGE, NO_LABEL, Filter
+from collector.domain.filters import NO_LABEL, Filter
 from collector.domain.undoing import Past
-from collector.enums import Remark, ReviewOrder, Shown
+from collector.enums import Remark, Shown
 from collector.models import Photo, Project
 
 NOBODY = uuid.UUID(int=0)  # no photo: stands where an id goes
@@ -66,10 +66,9 @@ def filter_fields(project: Project, chosen: Filter) -> list[dict[str, Any]]:
     conditions = [(condition.slug, condition.name) for condition in project.conditions.all()]
     members = [(str(user.pk), str(user)) for user in project.members.order_by("email")]
     recent = [(str(one.pk), f"{one.day}: {one.text}") for one in project.challenges.order_by("-day")[:60]]
-    orders = ReviewOrder if chosen.shown == Shown.WAITING else BY_AGE
     offered: list[tuple[str, str, list[tuple[str, str]]]] = [
         ("shown", "Photos", _said(Shown)),
-        ("order", "Order", _said(orders)),
+        ("order", "Order", _said(chosen.orders)),
         ("label", "Label", labels),
         ("condition", "Condition", conditions),
         ("challenge", "Challenge", recent),

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collector.domain import appeals, filters
@@ -137,6 +137,7 @@ def test_filters_combine_all_of_them_must_hold(alice: Phone, bob: Phone, dim: Ch
     )
 )
 def test_address_says_the_whole_filter(chosen: Filter) -> None:
+    assume(chosen.order in chosen.orders)
     assert filters.read_filter(chosen.as_query()) == chosen
 
 
@@ -188,3 +189,10 @@ def test_unknown_label_or_condition_lists_the_known(notes: Project, name: str, k
         matching(notes, **{name: "purple"})
     assert refused.value.kind == f"unknown-{name}"
     assert refused.value.allowed.startswith(known)
+
+
+@pytest.mark.parametrize("day", ["since", "until"])
+def test_days_are_ordered_by_age_alone(day: str) -> None:
+    assert filters.read_filter({day: "2026-11-21"}).order == ReviewOrder.OLDEST
+    assert filters.read_filter({day: "2026-11-21", "order": "value"}).order == ReviewOrder.OLDEST
+    assert filters.read_filter({day: "2026-11-21", "order": "newest"}).order == ReviewOrder.NEWEST
