@@ -46,6 +46,9 @@ class ReviewOrder(TextChoices):
     NOVELTY = "novelty", "most unusual first"
 
 
+DECIDED = (PhotoState.ACCEPTED, PhotoState.REJECTED)  # what a reviewer's decision makes of a photo
+
+
 class DeletionCause(TextChoices):
     """Why a photo's bytes are gone: its owner's wish, something private in it, or its owner's leaving."""
 

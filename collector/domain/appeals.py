@@ -2,9 +2,9 @@
 
 import uuid
 
-from collector.domain import photos
-from collector.enums import PhotoState, ReviewAction
-from collector.models import Appeal, Photo, Review, Volunteer
+from collector.domain import histories, photos
+from collector.enums import PhotoState
+from collector.models import Appeal, Photo, Volunteer
 from foundation.problems import Problem
 
 
@@ -14,7 +14,7 @@ def appeal(volunteer: Volunteer, photo_id: uuid.UUID, text: str = "") -> Appeal:
     Raises Problem ``unknown-photo`` or ``nothing-to-appeal``.
     """
     photo = photos.get_photo_for(volunteer, photo_id)
-    rejection = standing_rejection(photo) if photo.state == PhotoState.REJECTED else None
+    rejection = histories.standing_rejection(photo) if photo.state == PhotoState.REJECTED else None
     if rejection is None:
         raise Problem(
             "nothing-to-appeal",
@@ -25,12 +25,6 @@ def appeal(volunteer: Volunteer, photo_id: uuid.UUID, text: str = "") -> Appeal:
         )
     made, _ = Appeal.objects.get_or_create(review=rejection, defaults={"photo": photo, "text": text.strip()})
     return made
-
-
-def standing_rejection(photo: Photo) -> Review | None:
-    """The decision that rejected the photo and still stands."""
-    standing = photo.reviews.filter(action=ReviewAction.REJECT, undone_by=None)
-    return standing.order_by("-pk").first()
 
 
 def find_answer(photo: Photo) -> str | None:

@@ -11,7 +11,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from collector.domain import photos, volunteers, words
+from collector.domain import histories, photos, volunteers, words
 from collector.enums import PhotoState, ReviewAction
 from collector.models import Consent, Device, Export, Membership, Photo, Review
 from foundation import accounts, blobs
@@ -114,7 +114,7 @@ def _consents(rows: QuerySet[Consent]) -> Iterator[dict[str, Any]]:
 
 
 def _photos(mine: QuerySet[Photo]) -> Iterator[dict[str, Any]]:
-    standing = Review.objects.filter(undone_by=None).exclude(action=ReviewAction.UNDO).select_related("label")
+    standing = histories.standing_reviews().select_related("label")
     rows = mine.select_related("project", "label", "claimed_label", "challenge", "consent__text").order_by("pk")
     rows = rows.prefetch_related(Prefetch("reviews", standing.order_by("pk")))
     for photo in rows.iterator(chunk_size=ROWS_AT_ONCE):

@@ -13,9 +13,18 @@ from django.db import connection, transaction
 from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from collector.domain import holds, opinions, photos, projects, refusals, stacks, undoing
+from collector.domain import histories, holds, opinions, photos, projects, refusals, stacks, undoing
 from collector.domain.undoing import STATES
-from collector.enums import AppealAnswer, DeletionCause, LabelState, PhotoState, RejectReason, ReviewAction, Role
+from collector.enums import (
+    DECIDED,
+    AppealAnswer,
+    DeletionCause,
+    LabelState,
+    PhotoState,
+    RejectReason,
+    ReviewAction,
+    Role,
+)
 from collector.models import Appeal, Challenge, Label, Opinion, Photo, Project, Review
 from foundation.models import User
 from foundation.problems import Problem
@@ -117,8 +126,8 @@ def _open_again(project: Project, work: _Work, verdicts: Sequence[Verdict], labe
     Only where the new verdict can be taken: a slip must not undo anything.
     """
     meant = {photo.pk for verdict in verdicts for photo in _meant(verdict, work, labels)}
-    decided = [pk for pk in meant - work.done if work.locked[pk].state in STATES.values()]
-    standing = Review.objects.filter(photo__in=decided, undone_by=None).exclude(action=ReviewAction.UNDO)
+    decided = [pk for pk in meant - work.done if work.locked[pk].state in DECIDED]
+    standing = histories.standing_reviews().filter(photo__in=decided)
     for photo_id in undoing.reopen(project, standing, by=work.by):
         work.locked[photo_id].state = PhotoState.AWAITING_REVIEW
 
@@ -150,7 +159,7 @@ def _judge(verdict: Verdict, work: _Work, labels: Mapping[str, Label]) -> Outcom
         label = _label(verdict, photo, labels)
     except Problem as problem:
         return Outcome(verdict, photo, problem)
-    if photo.pk in work.awaited and photo.state in STATES.values():
+    if photo.pk in work.awaited and photo.state in DECIDED:
         opinions.record(
             work.awaited[photo.pk],
             photo,

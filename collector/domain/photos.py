@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects, stacks, words
-from collector.enums import DeletionCause, PhotoState, RejectReason, ReviewAction
+from collector.domain import histories, projects, stacks, words
+from collector.enums import DeletionCause, PhotoState, RejectReason
 from collector.models import Photo, Project, Volunteer
 from foundation import blobs, jobs
 from foundation.models import User
@@ -108,8 +108,8 @@ def find_reason(photo: Photo) -> str:
         return RejectReason.PRIVACY if photo.deleted_because == DeletionCause.PRIVACY else ""
     if photo.state != PhotoState.REJECTED:
         return ""
-    standing = photo.reviews.filter(action=ReviewAction.REJECT, undone_by=None).order_by("-pk")
-    return standing.values_list("reason", flat=True).first() or ""
+    rejection = histories.standing_rejection(photo)
+    return rejection.reason if rejection else ""
 
 
 def say_reason(photo: Photo) -> str:

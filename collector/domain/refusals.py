@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
-from collector.enums import PhotoState, RejectReason, ReviewAction
+from collector.enums import DECIDED, PhotoState, RejectReason, ReviewAction
 from collector.models import Label, Photo, Review
 from foundation.problems import Problem
 
@@ -19,7 +19,7 @@ def last_reviews(photo_ids: Iterable[uuid.UUID]) -> Iterable[Review]:
 
 def not_waiting(photo: Photo, last: Review | None) -> Problem:
     """Somebody was quicker, or the photo cannot be reviewed at all."""
-    if last is None or photo.state not in {PhotoState.ACCEPTED, PhotoState.REJECTED}:
+    if last is None or photo.state not in DECIDED:
         return Problem(
             "not-awaiting-review",
             409,

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import projects, undoing
-from collector.enums import PhotoState, ReviewAction, Role
+from collector.domain import histories, projects, undoing
+from collector.enums import DECIDED, Role
 from collector.models import Project, Revert, Review
 from foundation import jobs
 from foundation.models import User
@@ -100,8 +100,8 @@ def _next_part(revert: Revert, below: int) -> list[Review]:
 
 
 def _standing(project: Project, scope: Scope) -> QuerySet[Review]:
-    decided = Q(photo__state__in=[PhotoState.ACCEPTED, PhotoState.REJECTED])  # the erased cannot come back
-    found = Review.objects.filter(decided, photo__project=project, undone_by=None).exclude(action=ReviewAction.UNDO)
+    decided = Q(photo__state__in=DECIDED)  # the erased cannot come back
+    found = histories.standing_reviews().filter(decided, photo__project=project)
     conditions = {
         "reviewer": scope.reviewer,
         "photo__volunteer": scope.volunteer,

@@ -2,10 +2,10 @@
 
 import uuid
 
-from collector.domain import decisions, photos, projects, undoing
+from collector.domain import decisions, histories, photos, projects, undoing
 from collector.domain.decisions import Verdict
 from collector.enums import PhotoState, ReviewAction
-from collector.models import Photo, Project, Review
+from collector.models import Photo, Project
 from foundation.models import User
 
 
@@ -26,7 +26,7 @@ def reject_photo(photo_id: uuid.UUID, *, by: User, reason: str) -> Photo:
 
 def undo_last(project: Project, *, by: User) -> Photo | None:
     """Take back this reviewer's newest decision in the project and return its photo, or None if none is left."""
-    mine = Review.objects.filter(reviewer=by, photo__project=project, undone_by=None).exclude(action=ReviewAction.UNDO)
+    mine = histories.standing_reviews().filter(reviewer=by, photo__project=project)
     last = mine.exclude(photo__state=PhotoState.DELETED).order_by("-pk").first()
     waiting = undoing.undo(project, last.decision, by=by) if last else []
     return waiting[0] if waiting else None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Count, Q
 
-from collector.domain import opinions, photos, projects, stacks
-from collector.enums import PhotoState, RejectReason, ReviewAction
+from collector.domain import histories, opinions, photos, projects, stacks
+from collector.enums import DECIDED, PhotoState, RejectReason, ReviewAction
 from collector.models import Opinion, Photo, Project, Review
 from foundation.models import User
 from foundation.problems import Problem
@@ -53,15 +53,15 @@ def undo(project: Project, decision: uuid.UUID, *, by: User) -> list[Photo]:
             stacks.lock(ids)  # all at once: one after the other could wait in a circle
             opinions.take_back(decision, given, by=by)
         reopen(project, [review for review in taken if not hasattr(review, "undone_by")], by=by)
-    asked = Q(pk__in=given, state__in=set(STATES.values()))
+    asked = Q(pk__in=given, state__in=DECIDED)
     found = Photo.objects.filter(Q(state=PhotoState.AWAITING_REVIEW) | asked, pk__in=ids)
     return list(found.select_related(*opinions.SHOWN).prefetch_related("challenge__conditions").order_by("pk"))
 
 
 def past(project: Project, *, by: User, limit: int = 30) -> list[Past]:
     """A reviewer's newest decisions that stand, oldest of them first: what undo can reach after a reload."""
-    mine = Review.objects.filter(reviewer=by, photo__project=project, undone_by=None).exclude(action=ReviewAction.UNDO)
-    standing = mine.filter(photo__state__in=set(STATES.values()))
+    mine = histories.standing_reviews().filter(reviewer=by, photo__project=project)
+    standing = mine.filter(photo__state__in=DECIDED)
     newest = standing.order_by("-created_at", "-pk").values_list("decision", "action", "reason", "label__name")
     words: dict[uuid.UUID, str] = {}
     for decision, action, reason, label in newest[: limit * READ_PER_DECISION]:

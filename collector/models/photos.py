@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from collector.enums import DeletionCause, PhotoState, PinnedSplit, Remark
+from collector.enums import DECIDED, DeletionCause, PhotoState, PinnedSplit, Remark
 
 # What reviewers are shown: of each stack of photos that wait, the one on top.
 ON_TOP = models.Q(state=PhotoState.AWAITING_REVIEW, is_top=True)
@@ -97,7 +97,7 @@ class Photo(models.Model):
             models.Index(
                 fields=["project", "state", "received_at", "id"],
                 name="photo_decided",
-                condition=models.Q(state__in=[PhotoState.ACCEPTED, PhotoState.REJECTED]),
+                condition=models.Q(state__in=list(DECIDED)),
             ),
             models.Index(
                 fields=["project", "id"], name="photo_accepted", condition=models.Q(state=PhotoState.ACCEPTED)

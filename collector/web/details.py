@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from collector.domain import appeals, opinions, paces
-from collector.enums import PhotoState, Remark, Role
+from collector.enums import DECIDED, PhotoState, Remark, Role
 from collector.models import Photo
 from collector.web.review import require_access
 
@@ -27,7 +27,7 @@ def show_photo(request: HttpRequest, slug: str, photo_id: uuid.UUID) -> HttpResp
     photo = get_object_or_404(photos, pk=photo_id)
     # What was said before must not colour the reader's vote, nor tell that theirs will not be the first.
     is_open = photo.state == PhotoState.AWAITING_REVIEW or opinions.is_awaited(user, photo)
-    is_decided = not is_open and photo.state in {PhotoState.ACCEPTED, PhotoState.REJECTED}
+    is_decided = not is_open and photo.state in DECIDED
     others = photos.filter(volunteer=photo.volunteer, normalised_at__isnull=False).exclude(pk=photo.pk)
     page: dict[str, Any] = {
         "project": project,

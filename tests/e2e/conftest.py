@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
+from collector.models import Project, Volunteer
 from foundation.models import User
+from tests import pages
 
 ARGS = [
     "--no-sandbox",
@@ -85,3 +87,23 @@ def open_as(browser: Browser, live_server: object) -> Iterator[SignIn]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+def wait_until_saved(page: Page) -> None:
+    """Until the server has taken everything that was decided on the review page."""
+    expect(page.locator("#sending")).to_have_text("All saved")
+
+
+@pytest.fixture
+def project() -> Project:
+    return pages.make_project()
+
+
+@pytest.fixture
+def anna() -> Volunteer:
+    return pages.make_volunteer("Anna")[0]
+
+
+@pytest.fixture
+def rosa(project: Project) -> User:
+    return pages.make_user("rosa@example.org", reviews=project, display_name="Rosa")

@@ -8,25 +8,10 @@ from collector.enums import PhotoState, Role
 from collector.models import Photo, Project, Review, Volunteer
 from foundation.models import User
 from tests import pages
-from tests.e2e.conftest import SignIn
+from tests.e2e.conftest import SignIn, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GRID = "/review/euro/?order=oldest&view=grid"
-
-
-@pytest.fixture
-def project() -> Project:
-    return pages.make_project()
-
-
-@pytest.fixture
-def anna() -> Volunteer:
-    return pages.make_volunteer("Anna")[0]
-
-
-@pytest.fixture
-def rosa(project: Project) -> User:
-    return pages.make_user("rosa@example.org", reviews=project, display_name="Rosa")
 
 
 def wait_for_screen(page: Page, count: int) -> None:
@@ -36,10 +21,6 @@ def wait_for_screen(page: Page, count: int) -> None:
                       return images.length === count && images.every((img) => img.naturalWidth > 0) }""",
         arg=count,
     )
-
-
-def wait_until_saved(page: Page) -> None:
-    expect(page.locator("#sending")).to_have_text("All saved")
 
 
 def states() -> list[tuple[str, str]]:

@@ -11,26 +11,11 @@ from collector.enums import LabelState, PhotoState, RejectReason, ReviewAction
 from collector.models import Photo, Project, Review, Volunteer
 from foundation.models import User
 from tests import pages
-from tests.e2e.conftest import SignIn
+from tests.e2e.conftest import SignIn, wait_until_saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE = "/review/euro/?order=oldest"
 DECISIONS = "**/decisions"
-
-
-@pytest.fixture
-def project() -> Project:
-    return pages.make_project()
-
-
-@pytest.fixture
-def anna() -> Volunteer:
-    return pages.make_volunteer("Anna")[0]
-
-
-@pytest.fixture
-def rosa(project: Project) -> User:
-    return pages.make_user("rosa@example.org", reviews=project, display_name="Rosa")
 
 
 @pytest.fixture
@@ -53,10 +38,6 @@ def press(page: Page, photo: Photo, *keys: str) -> None:
     wait_for_photo(page, photo)
     for key in keys:
         page.keyboard.press(key)
-
-
-def wait_until_saved(page: Page) -> None:
-    expect(page.locator("#sending")).to_have_text("All saved")
 
 
 def rows(photo: Photo) -> list[tuple[str, str, str | None, str | None]]:
