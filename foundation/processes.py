@@ -1,6 +1,7 @@
 """How child processes are started here: they die with their parent, and servers never run as root."""
 
 import ctypes
+import fcntl
 import os
 import pwd
 import shutil
@@ -104,13 +105,21 @@ def _group_of(uid: int) -> int:
 
 
 def _find_or_make_account() -> pwd.struct_passwd:
-    """Find or make the system account; ``nobody`` where the machine does not let us make one."""
-    for attempt in (True, False):
-        try:
-            return pwd.getpwnam(ACCOUNT)
-        except KeyError:
-            useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin")
-            if attempt and useradd:
-                command = [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
-                subprocess.run(command, check=False, capture_output=True)
-    return pwd.getpwnam("nobody")
+    """Find or make the system account; ``nobody`` where the machine does not let us make one.
+
+    One process at a time: of two ``useradd`` at once, one may take back a number that the other has read.
+    """
+    folder = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        for attempt in (True, False):
+            try:
+                return pwd.getpwnam(ACCOUNT)
+            except KeyError:
+                useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin")
+                if attempt and useradd:
+                    command = [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT]
+                    subprocess.run(command, check=False, capture_output=True)
+        return pwd.getpwnam("nobody")
+    finally:
+        os.close(folder)
