@@ -10,7 +10,8 @@ from typing import Any
 from billiard.process import current_process  # type: ignore[attr-defined]  # missing in celery-types
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
+from celery.signals import task_prerun, worker_process_init, worker_process_shutdown, worker_ready
+from django.db import close_old_connections
 
 from foundation import processes
 
@@ -126,6 +127,9 @@ def configuration() -> dict[str, Any]:
         # Each new one starts a new sandbox, too: at 50 that was a tenth of a photo's CPU time.
         "worker_max_tasks_per_child": 400,
         "worker_max_memory_per_child": 600_000,  # KB, looked at after a task; the hard cap is the sandbox's rlimit
+        # Celery would close the database's connection around each task, and the next would open one: 2 ms of CPU each
+        # here, 5 in PostgreSQL. Instead, tasks begin as requests do (renew_connections).
+        "CELERY_DB_REUSE_MAX": sys.maxsize,
         "worker_soft_shutdown_timeout": 60.0,  # SIGTERM lets running tasks end before they are cut off
         "worker_hijack_root_logger": False,  # Django's LOGGING stands
         "timezone": "UTC",
@@ -143,6 +147,12 @@ app.autodiscover_tasks()
 def die_with_the_worker(**_: object) -> None:
     """A worker killed with -9 must not leave a child that goes on writing: the child would only notice when idle."""
     processes.follow(current_process()._parent_pid)  # noqa: SLF001 -- billiard has no public name for it
+
+
+@task_prerun.connect
+def renew_connections(**_: object) -> None:
+    """Close what is broken or old; what is kept is asked whether it lives before it is used, as in a request."""
+    close_old_connections()
 
 
 @worker_process_shutdown.connect

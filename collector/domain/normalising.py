@@ -45,7 +45,6 @@ def record_normalised(lease: jobs.Lease, photo_id: uuid.UUID, made: Normalised) 
     blobs.write(photos.normalised_key(photo_id), made.jpeg)
     blobs.write(photos.thumbnail_key(photo_id), made.thumbnail)
     with transaction.atomic():
-        jobs.require(lease)
         photo = Photo.objects.select_related("challenge", "claimed_label").get(pk=photo_id)
         place = stacks.find_place(photo, made.look64)
         moved = _leave_received(
@@ -64,16 +63,15 @@ def record_normalised(lease: jobs.Lease, photo_id: uuid.UUID, made: Normalised) 
         )
         if moved and place.stack != photo_id:
             stacks.promote([photo_id])
-        jobs.finish(lease)
+        jobs.finish(lease)  # or LeaseLost, and nothing of this is written
     return moved or _forget_erased(photo_id)
 
 
 def record_unreadable(lease: jobs.Lease, photo_id: uuid.UUID, reason: str) -> bool:
     """Record that no decoder can make sense of the bytes, in a sentence for the owner. False as above."""
     with transaction.atomic():
-        jobs.require(lease)
         moved = _leave_received(photo_id, state=PhotoState.UNREADABLE, unreadable_reason=reason)
-        jobs.finish(lease)
+        jobs.finish(lease)  # or LeaseLost, and nothing of this is written
     return moved or _forget_erased(photo_id)
 
 

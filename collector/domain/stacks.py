@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from collector.models import Photo
 
@@ -74,18 +74,21 @@ def find_place(photo: Photo, look64: int | None) -> Place:
     return Place(_join(near) or photo.pk, min(bits for _, bits, _ in seen))
 
 
-def lock(photo_ids: Iterable[uuid.UUID]) -> None:
-    """Keep everybody else from changing the stacks of these photos until the transaction ends.
+def lock(photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Keep everybody else from changing the stacks of these photos until the transaction ends; returns those stacks.
 
     All take the rows in the same order, so nobody waits in a circle.
     """
     ids = list(photo_ids)
+    stacks = _stacks_of(ids)
     for _ in range(LOCK_TRIES):
-        stacks = _stacks_of(ids)
-        members = Photo.objects.filter(stack__in=stacks).order_by("pk").select_for_update(no_key=True)
+        names = set(stacks.values())
+        members = Photo.objects.filter(stack__in=names).order_by("pk").select_for_update(no_key=True)
         list(members.values_list("pk"))
-        if _stacks_of(ids) <= stacks:  # otherwise two stacks became one while we waited
-            return
+        stacks = _stacks_of(ids)
+        if names.issuperset(stacks.values()):  # otherwise two stacks became one while we waited
+            break
+    return stacks
 
 
 def promote(photo_ids: Iterable[uuid.UUID]) -> None:
@@ -143,27 +146,27 @@ def _join(near: Mapping[uuid.UUID, int]) -> uuid.UUID | None:
     """The name of the stack that these photos and the new one share from now on, or None where it fits in none."""
     if not near:
         return None
-    lock(near)
-    members = dict(Photo.objects.filter(pk__in=near, stack__isnull=False).values_list("pk", "stack"))
+    members = lock(near)
     alike = Counter(members.values())
     same = {stack for pk, stack in members.items() if near[pk] <= SAME_BITS}
-    stacks = Photo.objects.filter(stack__in=alike).values_list("stack").annotate(count=Count("pk")).order_by()
-    # A chain of look-alikes must not tie together what has nothing in common.
-    sizes = {stack: size for stack, size in stacks if stack in same or alike[stack] * 2 >= size}
-    by_age = Photo.objects.filter(pk__in=sizes).order_by("received_at", "pk").values_list("pk", flat=True)
+    sizes = Photo.objects.filter(stack__in=alike).values_list("stack").annotate(count=Count("pk"))
+    by_age = sizes.annotate(oldest=Min("received_at")).order_by("oldest", "stack").values_list("stack", "count")
     joined: list[uuid.UUID] = []
     room = LARGEST - 1
-    for stack in by_age:
-        if sizes[stack] <= room:
+    for stack, size in by_age:
+        # A chain of look-alikes must not tie together what has nothing in common.
+        if stack is not None and size <= room and (stack in same or alike[stack] * 2 >= size):
             joined.append(stack)
-            room -= sizes[stack]
+            room -= size
     if len(joined) > 1:
         Photo.objects.filter(stack__in=joined[1:]).update(stack=joined[0])
     return joined[0] if joined else None
 
 
-def _stacks_of(photo_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    return {stack for (stack,) in Photo.objects.filter(pk__in=photo_ids).values_list("stack") if stack is not None}
+def _stacks_of(photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The stack of each photo that is in one."""
+    photos = Photo.objects.filter(pk__in=photo_ids).values_list("pk", "stack")
+    return {photo_id: stack for photo_id, stack in photos if stack is not None}
 
 
 def _take_turn(photo: Photo) -> None:

@@ -9,29 +9,24 @@ from foundation.jobs.doorbell import ring
 from foundation.models import Job
 
 
-def add(kind: str, key: str) -> Job:
-    """Insert or find the job, in the caller's transaction, and ring after its commit.
+def add(kind: str, key: str) -> None:
+    """Insert the job unless it is there, in the caller's transaction, and ring after its commit.
 
     A job that is there already stays as it is: a done one is not done again (see ``requeue``). Broker trouble is
     logged, never raised: the reconciler rings again.
     """
-    job, _ = Job.objects.get_or_create(kind=kind, key=key)
-    if job.state == JobState.QUEUED:
-        transaction.on_commit(partial(ring, kind, key), robust=True)
-    return job
+    Job.objects.bulk_create([Job(kind=kind, key=key)], ignore_conflicts=True)  # one statement, also in a race
+    transaction.on_commit(partial(ring, kind, key), robust=True)
 
 
-def requeue(kind: str, key: str) -> Job:
+def requeue(kind: str, key: str) -> None:
     """Have the job done (again), with all its attempts: add it, or queue it anew when it is done or quarantined.
 
     One that is queued or running stays as it is.
     """
-    job = add(kind, key)
-    over = Job.objects.filter(pk=job.pk, state__in=[JobState.DONE, JobState.QUARANTINED])
-    if over.update(state=JobState.QUEUED, attempts=0, reason="", finished_at=None):
-        transaction.on_commit(partial(ring, kind, key), robust=True)
-        job.refresh_from_db()
-    return job
+    add(kind, key)
+    over = Job.objects.filter(kind=kind, key=key, state__in=[JobState.DONE, JobState.QUARANTINED])
+    over.update(state=JobState.QUEUED, attempts=0, reason="", finished_at=None)
 
 
 def find(kind: str, key: str) -> Job | None:

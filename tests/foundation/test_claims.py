@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from foundation import jobs
 from foundation.enums import JobState
@@ -63,8 +63,13 @@ def test_claim_without_a_job_is_none() -> None:
 def test_add_twice_is_one_job_and_leaves_a_done_one_alone() -> None:
     lease = take("1")
     jobs.finish(lease)
-    assert jobs.add(KIND, "1").state == JobState.DONE
-    assert Job.objects.count() == 1
+    jobs.add(KIND, "1")
+    assert [job.state for job in Job.objects.all()] == [JobState.DONE]
+
+
+def test_add_is_one_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with transaction.atomic(), django_assert_num_queries(1):
+        jobs.add(KIND, "1")
 
 
 def test_add_is_undone_with_its_transaction() -> None:
@@ -77,7 +82,8 @@ def test_add_is_undone_with_its_transaction() -> None:
 def test_requeue_has_a_done_job_done_again_with_all_its_attempts() -> None:
     lease = take("1")
     jobs.finish(lease)
-    job = jobs.requeue(KIND, "1")
+    jobs.requeue(KIND, "1")
+    job = job_of("1")
     assert (job.state, job.attempts, job.finished_at) == (JobState.QUEUED, 0, None)
     again = jobs.claim(KIND, "1")
     assert again is not None
@@ -86,7 +92,8 @@ def test_requeue_has_a_done_job_done_again_with_all_its_attempts() -> None:
 
 def test_requeue_leaves_a_running_job_alone() -> None:
     lease = take("1")
-    assert jobs.requeue(KIND, "1").state == JobState.RUNNING
+    jobs.requeue(KIND, "1")
+    assert job_of("1").state == JobState.RUNNING
     jobs.extend(lease)
 
 
@@ -180,7 +187,8 @@ def test_fail_queues_again_until_the_last_attempt_quarantines() -> None:
     jobs.fail(take("1"), "broke 3")
     assert (job_of("1").state, job_of("1").reason, job_of("1").attempts) == (JobState.QUARANTINED, "broke 3", 3)
     assert jobs.claim(KIND, "1") is None
-    assert jobs.requeue(KIND, "1").attempts == 0
+    jobs.requeue(KIND, "1")
+    assert job_of("1").attempts == 0
 
 
 def test_give_back_does_not_count_the_attempt() -> None:

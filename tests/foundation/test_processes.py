@@ -1,4 +1,4 @@
-"""The account that servers run as where root starts them, made on machines of its own: a copy of /etc in a namespace."""
+"""The account that servers run as where root starts them, made in a copy of /etc in a namespace of its own."""
 
 import os
 import shutil
