@@ -9,20 +9,15 @@ import hashlib
 import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.lines import emit, skip
+from benchmarks.serving import serving
 
 ROUND_TRIP_MS = 50
 SINGLE_AN_HOUR, GRID_AN_HOUR, KEY_MS = 4_000, 12_000, 100
@@ -65,7 +60,7 @@ def _measure() -> bool:
 
     call_command("migrate", verbosity=0)
     cookie = _fill()
-    with _server() as url, sync_playwright() as playwright:
+    with serving(workers=2, threads=8) as url, sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -206,24 +201,3 @@ def _render(number: int) -> bytes:
 
     person = renderer.draw_photographer(number % 40, client=False)
     return renderer.render_photo(person, currency.NOTES[number % len(currency.NOTES)].slug, number)
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    command += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket", "--log-level", "warning"]
-    process = subprocess.Popen(command)
-    try:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)

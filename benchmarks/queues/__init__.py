@@ -7,7 +7,6 @@ meet the machine in the same mood. BENCH_PHOTOS sets the large number; BENCH_HOM
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,11 +20,11 @@ import httpx
 
 from benchmarks.lines import emit
 from benchmarks.queues.asking import Asked, ask
+from benchmarks.serving import serving
 from foundation import services
 
 SMALL, LARGE = 1_000, 1_000_000
 TARGET = 2.0  # p95 of the large by p95 of the small
-START_S = 60
 
 
 def main() -> bool:
@@ -66,37 +65,8 @@ def _sibling(url: str, database: str) -> str:
 
 @contextmanager
 def _serving(env: dict[str, str]) -> Iterator[httpx.Client]:
-    """A web process as in production, with one worker."""
-    port = _free_port()
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    command += ["--worker-class", "gthread", "--threads", "2", "--no-control-socket", "--log-level", "warning"]
-    process = subprocess.Popen(command, env=env)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-    try:
-        _wait(client)
+    with serving(workers=1, threads=2, env=env) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
-    finally:
-        client.close()
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(client: httpx.Client) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            client.get("/login/")
-            return
-        except httpx.TransportError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
 
 
 def _child(module: str, env: dict[str, str]) -> Any:
