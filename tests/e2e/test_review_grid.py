@@ -1,7 +1,7 @@
 """The grid in a real browser: a screen at once, but what was marked; leases and filters as two reviewers meet them."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from collector.domain import projects
 from collector.enums import PhotoState, Role
@@ -45,6 +45,22 @@ def test_grid_by_keyboard_alone_accepts_all_but_the_marked(
     accepted, rejected = (PhotoState.ACCEPTED, ""), (PhotoState.REJECTED, "not_visible")
     assert states() == [accepted, rejected, accepted, accepted, rejected]
     assert Review.objects.values("decision").distinct().count() == 1
+
+
+def test_grid_focus_stays_when_more_photos_come(project: Project, anna: Volunteer, rosa: User, open_as: SignIn) -> None:
+    for _ in range(63):  # more than the page brings along
+        pages.make_photo(project, anna)
+    page, asked = open_as(rosa, "/review/"), list[Route]()
+    page.route("**/queue?*", lambda route: asked.append(route))  # noqa: PLW0108 -- Playwright takes no built-in
+    page.goto(GRID)
+    wait_for_screen(page, 60)
+    page.keyboard.press("ArrowRight")
+    focused = page.evaluate("document.activeElement.dataset.photo")
+    asked[0].continue_()
+    expect(page.locator("#grid .tile")).to_have_count(63)
+    assert page.evaluate("document.activeElement.dataset.photo") == focused
+    page.keyboard.press("2")
+    expect(page.locator(f".tile[data-photo='{focused}'] .tile-mark")).to_have_text("not visible")
 
 
 def test_grid_screen_is_undone_as_one_step(project: Project, anna: Volunteer, rosa: User, open_as: SignIn) -> None:

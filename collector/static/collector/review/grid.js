@@ -47,10 +47,22 @@ export class Grid {
       this.#tiles.delete(id);
       this.#marks.delete(id);
     }
-    for (const photo of [...photos, ...upcoming]) this.#box.append(this.#tile(photo));
+    this.#arrange([...photos, ...upcoming]);
     const shown = new Set(photos.map((photo) => photo.id));
     for (const [id, tile] of this.#tiles) tile.hidden = !shown.has(id);
-    if (hadFocus && !shown.has(hadFocus)) this.focusFirst();
+    if (!hadFocus) return;
+    if (shown.has(hadFocus)) this.#tiles.get(hadFocus).focus();
+    else this.focusFirst();
+  }
+
+  /** Bring the tiles into this order. A tile in its place stays there untouched: one that is moved loses the focus. */
+  #arrange(photos) {
+    let next = this.#box.firstElementChild;
+    for (const photo of photos) {
+      const tile = this.#tile(photo);
+      if (tile === next) next = next.nextElementSibling;
+      else this.#box.insertBefore(tile, next);
+    }
   }
 
   /** The element that shows a photo; null where it is not on the screen. */
