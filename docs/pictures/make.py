@@ -1,7 +1,7 @@
 """Makes the README's pictures of pages from a stack that runs here: ``make demo`` first, then ``make pictures``.
 
 The loop (loop.svg) is drawn by hand. The pages are photographed as a reviewer sees them, light and
-dark; where nothing waits for review, a volunteer sends a few rendered photos first, over HTTP like any phone.
+dark; where too little waits for review, volunteers send rendered photos first, over HTTP like any phone.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SIZE = (1200, 760)
-PHOTOS = 6
+PEOPLE, PHOTOS = (5, 8, 11, 14, 17, 20), 7  # whose photos show well in a README, and how many each sends
 WAIT_S = 60.0
+NAMES = ("review", "grid", "coverage", "run")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -54,7 +55,8 @@ def find_pages(url: str, slug: str | None) -> dict[str, Any]:
     from django.test import Client
 
     from collector.domain import queues
-    from collector.models import Project
+    from collector.enums import PhotoState
+    from collector.models import Photo, Project
     from foundation.models import User
     from training.models import Run
 
@@ -63,26 +65,33 @@ def find_pages(url: str, slug: str | None) -> dict[str, Any]:
     if run is None:
         raise SystemExit("No night has published here yet. `make demo` makes two; then try again.")
     project: Project = run.project
-    if not queues.count_waiting([project]):
-        send_photos(url, project.slug, [label.slug for label in project.labels.all()])
-        wait_until(lambda: queues.count_waiting([project]).get(project.pk, 0) >= PHOTOS, "photos to be normalised")
+    if queues.count_waiting([project]).get(project.pk, 0) < len(PEOPLE) * PHOTOS // 2:  # some look alike: one stack
+        for number in PEOPLE:
+            send_photos(url, project.slug, [label.slug for label in project.labels.all()], number)
+        wait_until(lambda: not Photo.objects.filter(state=PhotoState.RECEIVED).exists(), "photos to be normalised")
     client = Client()
     client.force_login(project.members.first() or User.objects.filter(is_superuser=True)[0])
     cookie = client.cookies["sessionid"].value
-    return {"cookie": cookie, "review": f"/review/{project.slug}/", "run": f"/runs/{project.slug}/{run.night}/"}
+    return {
+        "cookie": cookie,
+        "review": f"/review/{project.slug}/?order=newest",
+        "grid": f"/review/{project.slug}/?order=newest&view=grid",
+        "coverage": f"/coverage/{project.slug}/",
+        "run": f"/runs/{project.slug}/{run.night}/",
+    }
 
 
-def send_photos(url: str, project: str, labels: list[str]) -> None:
-    """Send rendered photos as a phone does."""
+def send_photos(url: str, project: str, labels: list[str], number: int) -> None:
+    """Send the rendered photos of one person as a phone does."""
     from collector.domain import consents
     from config.demo import renderer
 
-    person = renderer.draw_photographer(5, client=False)  # one whose photos show well in a README
+    person = renderer.draw_photographer(number, client=False)
     with httpx.Client(base_url=f"{url}/api/v1", timeout=30) as api:
         guest = api.post("/guests", json={"consent_version": consents.current_text().version}).raise_for_status().json()
-        for number in range(PHOTOS):
-            label = labels[(number + 2) % len(labels)]
-            body = renderer.render_photo(person, label, number)
+        for count in range(PHOTOS):
+            label = labels[(count + number) % len(labels)]
+            body = renderer.render_photo(person, label, count)
             digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
             api.put(
                 f"/photos/{uuid.uuid4()}",
@@ -102,7 +111,7 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 
 
 def take_pictures(url: str, pages: dict[str, Any]) -> None:
-    """Photograph the review page and the run page, light and dark."""
+    """Photograph the pages, light and dark."""
     from playwright.sync_api import sync_playwright
 
     debian = Path("/usr/bin/chromium")
@@ -116,7 +125,7 @@ def take_pictures(url: str, pages: dict[str, Any]) -> None:
             )
             context.add_cookies([{"name": "sessionid", "value": pages["cookie"], "url": url}])
             page = context.new_page()
-            for name in ("review", "run"):
+            for name in NAMES:
                 page.goto(pages[name])
                 page.wait_for_load_state("networkidle")
                 save(page.screenshot(), HERE / f"{name}-{scheme}.webp")
