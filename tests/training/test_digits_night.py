@@ -16,20 +16,20 @@ from training.enums import RunState
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed"), pytest.mark.timeout(600)]
 DIGITS = [str(digit) for digit in range(10)]
-GOLDEN_FOLD = "0"
+SPLITS = {"0": "golden", "1": "train", "2": "train"}  # by fold; the benchmark has all five, here they take too long
 
 
 @pytest.fixture(scope="module")
 def project(committed: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """All photos, those of fold 0 golden."""
+    """Three folds of five, the first of them golden."""
     photos, weights = find_digits(), find_weights()
     table = tmp_path_factory.mktemp("digits") / "photos.csv"
     with (photos / "manifest.csv").open(encoding="utf-8") as given, table.open("w", encoding="utf-8") as made:
         out = csv.writer(made)
         out.writerow(["file", "label", "volunteer", "split"])
         for row in csv.DictReader(given):
-            split = "golden" if row["fold"] == GOLDEN_FOLD else "train"
-            out.writerow([photos / row["file"], row["label"], row["volunteer"], split])
+            if split := SPLITS.get(row["fold"]):
+                out.writerow([photos / row["file"], row["label"], row["volunteer"], split])
     projects.create_project(
         "digits",
         name="Sign-language digits",
@@ -53,8 +53,8 @@ def night(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 def test_the_split_is_the_one_the_csv_asks_for(night: dict[str, Any]) -> None:
     snapshot = night["snapshot"]
-    assert (snapshot["labels"], snapshot["volunteers"]) == (10, 186)
-    assert snapshot["photos"] >= 1740
+    assert (snapshot["labels"], snapshot["volunteers"]) == (10, 112)
+    assert snapshot["photos"] >= 1040
     assert 300 < snapshot["golden"] < 400
 
 
