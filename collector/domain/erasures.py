@@ -23,9 +23,11 @@ def ask_erasure(person: Person) -> Erasure:
 
     What stays says nothing of them: photos without content, so that late uploads cannot bring them back; the texts
     they agreed to, which prove that what was learned was learned rightly; a row that their reviews point to.
+    Raises Problem ``last-administrator``.
     """
     with transaction.atomic():
         if person.user is not None:  # in the order in which joining an account locks them
+            _keep_an_administrator(person.user)
             list(User.objects.select_for_update(no_key=True).filter(pk=person.user.pk))
         everybody = _lock_volunteers(person)
         first = _find(person)
@@ -75,12 +77,19 @@ def _lock_volunteers(person: Person) -> list[Volunteer]:
 
 
 def _find(person: Person) -> Erasure | None:
-    known = Q(pk__in=())
-    if person.user is not None:
-        known |= Q(user=person.user)
-    if person.volunteer is not None:
-        known |= Q(volunteer=person.volunteer)
-    return Erasure.objects.filter(known).first()
+    return Erasure.objects.filter(person.rows).first()
+
+
+def _keep_an_administrator(user: User) -> None:
+    """Refuse where nobody could administer the site afterwards. The lock keeps the last two from leaving at once."""
+    administrators = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+    if [one.pk for one in administrators.select_for_update(no_key=True)] == [user.pk]:
+        raise Problem(
+            "last-administrator",
+            409,
+            "You are the only administrator, and nobody could let others in after you.",
+            do="Make somebody else an administrator first, then come back.",
+        )
 
 
 def _forget_volunteers(everybody: list[Volunteer]) -> None:

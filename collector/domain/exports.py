@@ -42,12 +42,7 @@ def ask_export(person: Person) -> Export:
 
 def exports_of(person: Person) -> QuerySet[Export]:
     """The person's export, if there is one, newest first."""
-    mine = Q(pk__in=())
-    if person.volunteer is not None:
-        mine |= Q(volunteer=person.volunteer)
-    if person.user is not None:
-        mine |= Q(user=person.user)
-    return Export.objects.filter(mine).order_by("-asked_at", "-pk")
+    return Export.objects.filter(person.rows).order_by("-asked_at", "-pk")
 
 
 def find_latest(person: Person) -> Export | None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from collector.domain import projects
 from collector.models import Device, Volunteer
 from foundation.models import User
@@ -19,6 +21,16 @@ class Person:
     def has_role(self) -> bool:
         """Whether others' photos are open to this person."""
         return self.user is not None and has_role(self.user)
+
+    @property
+    def rows(self) -> Q:
+        """What of a table with ``user`` and ``volunteer`` is this person's."""
+        mine = Q(pk__in=())
+        if self.user is not None:
+            mine |= Q(user=self.user)
+        if self.volunteer is not None:
+            mine |= Q(volunteer=self.volunteer)
+        return mine
 
 
 def has_role(user: User) -> bool:

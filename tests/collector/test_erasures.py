@@ -255,6 +255,19 @@ def test_reviewer_leaves_and_the_reviews_stay(alice: Phone, rosa: User, notes: P
     assert client.get("/account/").status_code == 302
 
 
+def test_last_administrator_stays_and_loses_nothing() -> None:
+    admin = User.objects.create_superuser("admin@example.org")
+    with pytest.raises(Problem, match="only administrator"):
+        erasures.ask_erasure(person_of_user(admin))
+    assert User.objects.get(pk=admin.pk).email == "admin@example.org"
+
+
+def test_two_administrators_who_leave_at_once_leave_one_behind() -> None:
+    admins = [User.objects.create_superuser(f"{name}@example.org") for name in ("one", "two")]
+    at_once(*(partial(erasures.ask_erasure, person_of_user(admin)) for admin in admins))
+    assert User.objects.filter(is_superuser=True, is_active=True).count() == 1
+
+
 def test_phone_of_a_reviewer_is_not_enough_to_leave(alice: Phone, notes: Project) -> None:
     join(alice, sign_up(ANNA))
     projects.add_member(notes, User.objects.get(email=ANNA))
