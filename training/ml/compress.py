@@ -1,6 +1,5 @@
 """Stage compress: rounds the weights to 8 bits, and writes Core ML packages (fp16, 8-bit weights) and the ONNX file."""
 
-import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 
 from training.ml import artifacts
 from training.ml.contract import Artifact, Progress, RunSpec
+from training.ml.coremltools_door import coremltools
 from training.ml.networks import WithSoftmax, ready_to_export
 from training.ml.rounding import write_rounded
 from training.ml.saved import SavedModel, read_model
@@ -62,10 +62,8 @@ def _write_onnx(exported: WithSoftmax, model: SavedModel, out: Path) -> Artifact
 
 
 def _write_coreml(exported: WithSoftmax, model: SavedModel, out: Path, precision: str) -> Artifact:
-    # They speak of versions they were not tried with and of a runtime that only a Mac has.
-    logging.getLogger("coremltools").setLevel(logging.ERROR)
-    import coremltools as ct
-    import coremltools.optimize.coreml as cto
+    ct = coremltools()
+    import coremltools.optimize.coreml as cto  # after the line above
 
     traced = torch.jit.trace(exported, _example(model), check_trace=False)  # type: ignore[no-untyped-call]  # untyped in torch
     size = model.contract.size
@@ -89,8 +87,7 @@ def _write_coreml(exported: WithSoftmax, model: SavedModel, out: Path, precision
 
 def _pack(package: Any, model: SavedModel, out: Path, precision: str) -> Artifact:
     """Writes a package with our metadata, no date and stable names, zipped."""
-    import coremltools as ct
-
+    ct = coremltools()
     spec = package.get_spec()
     # The classifier calls them <class>_probs, whatever name was asked for.
     ct.utils.rename_feature(spec, spec.description.predictedProbabilitiesName, OUTPUT, rename_inputs=False)

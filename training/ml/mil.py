@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.ml.artifacts import METADATA_NAME
+from training.ml.coremltools_door import coremltools
 
 Inputs = Mapping[str, Any]
 _constant_kinds = {"const", "constexpr_affine_dequantize"}
@@ -30,7 +31,7 @@ class Program:
     """A package, ready to be run."""
 
     def __init__(self, package: Path) -> None:
-        import coremltools as ct
+        ct = coremltools()
         from coremltools.converters.mil.frontend.milproto.load import load
 
         with tempfile.TemporaryDirectory() as scratch:
