@@ -8,6 +8,8 @@ from config.demo.bursts import render_burst
 from config.demo.currency import NOTES
 from config.demo.renderer import draw_photographer
 
+pytestmark = pytest.mark.slow
+
 
 def test_frames_of_a_burst_are_the_same_bytes_every_time_and_unlike_each_other() -> None:
     person = draw_photographer(7, client=False)

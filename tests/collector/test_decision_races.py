@@ -16,7 +16,7 @@ from tests.collector.conftest import Phone
 from tests.collector.racing import at_once
 from tests.collector.reviewing import accept, decide, kinds, reject, shoot, shoot_burst, states, taken
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 def test_same_decision_from_many_threads_is_taken_once(alice: Phone, rosa: User) -> None:

@@ -15,6 +15,8 @@ from collector.normaliser.frames import Unreadable
 from tests.collector import hostile
 from tests.collector.conftest import Phone, check_problem, jpeg, send
 
+pytestmark = pytest.mark.slow
+
 CORPUS = dict(hostile.corpus())
 BOMBS = [name for name in hostile.SPECIAL if "claims" in name or "as can be" in name or "unpack" in name]
 LARGE_CLAIMS = [name for name in BOMBS if any(size in name for size in ("65,500", "gigapixels", "60,000", "16,383"))]

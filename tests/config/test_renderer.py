@@ -15,6 +15,8 @@ from config.demo.lots import Lot
 from config.demo.notes import draw_note
 from config.demo.renderer import _pose, draw_photographer, render_photo
 
+pytestmark = pytest.mark.slow
+
 ORIENTATION = 0x0112
 
 
@@ -98,7 +100,6 @@ def test_every_slug_can_be_drawn_on_both_sides() -> None:
         assert draw_note(slug, "front").size == draw_note(slug, "back").size == (WIDTH, HEIGHT)
 
 
-@pytest.mark.slow
 def test_colours_alone_name_less_than_half_of_the_client_photos() -> None:
     def photos(people: range, *, client: bool) -> list[tuple[str, np.ndarray]]:
         crowd = [draw_photographer(seed, client=client) for seed in people]

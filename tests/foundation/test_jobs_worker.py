@@ -10,7 +10,7 @@ from foundation.enums import JobState
 from tests.foundation.conftest import wait_for
 from tests.foundation.workers import Worker, lines
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,6 @@ def test_double_delivery_does_the_work_once(diary: Path) -> None:
     assert lines(diary, "did") == ["did 1"]
 
 
-@pytest.mark.slow
 def test_poison_job_is_quarantined_after_three_attempts_and_others_go_on(diary: Path) -> None:
     jobs.add("tests.poison", "bomb")
     jobs.add("tests.quick", "well")

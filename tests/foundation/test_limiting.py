@@ -17,6 +17,8 @@ from foundation.clients import network_of
 from foundation.problems import Problem
 from tests.foundation.brokers import Broker
 
+pytestmark = pytest.mark.slow
+
 FIVE = limits.parse_many("5/minute")
 
 

@@ -15,6 +15,8 @@ import pytest
 from foundation.services import addresses, local_secret, urls
 from tests.foundation.conftest import ROOT, RUN, User, command_of, processes_of, wait_for
 
+pytestmark = pytest.mark.slow
+
 Use = Callable[[Path], User]
 
 
