@@ -5,7 +5,7 @@ Leaves ``features.safetensors`` (features float16 (photos, n), in the manifest's
 Where there is no pretrained backbone it leaves a note only.
 
 ``WORK/features/``, an earlier night's embed output, is used where backbone and input contract are the same: a night
-then costs what is new. Batches are always full, so a photo's features do not depend on its neighbours.
+then costs what is new.
 """
 
 import json
@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.ml import engine
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.networks import Network
-from training.ml.photos import BATCH, read_batches
+from training.ml.photos import read_batches
 from training.ml.saved import read_model
 from training.ml.weights import Pretrained, load_pretrained
 from training.ml.workspace import Work, sha256_of
@@ -48,24 +49,25 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     missing = [photo for photo in photos if photo.sha256 not in known]
     network = Network(spec.arch, spec.input, len(spec.labels))
     network.backbone.load_state_dict(start.backbone)
-    known |= embed_photos(network, work.photos, missing, progress)
+    known |= embed_photos(network, work.photos, missing, progress, threads=spec.threads)
     features = torch.stack([known[photo.sha256] for photo in photos])
     digests = torch.tensor([list(bytes.fromhex(photo.sha256)) for photo in photos], dtype=torch.uint8)
     save_file({"features": features, "digests": digests}, out / "features.safetensors", metadata={"key": key})
     return {"backbone": backbone, "photos": len(photos), "reused": len(photos) - len(missing), "note": ""}
 
 
-def embed_photos(network: Network, folder: Path, photos: list[ManifestPhoto], progress: Progress) -> dict[str, Tensor]:
+def embed_photos(
+    network: Network, folder: Path, photos: list[ManifestPhoto], progress: Progress, *, threads: int
+) -> dict[str, Tensor]:
     """sha256 -> float16 features (n,). Decoding included, in bounded memory but for the answer itself."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
+    if not photos:
+        return {}
+    compute = engine.open_engine(network, photos=len(photos), threads=threads)
     found: dict[str, Tensor] = {}
-    with torch.inference_mode():
-        for part, pixels in read_batches(folder, photos, network.contract):
-            image = torch.zeros(BATCH, *pixels.shape[1:]).to(memory_format=torch.channels_last)
-            image[: len(part)] = pixels
-            rows = network.features(image)[: len(part)].half()
-            found |= {photo.sha256: row for photo, row in zip(part, rows.clone(), strict=True)}
-            progress.report(len(found), len(photos), "photos through the backbone")
+    for part, pixels in read_batches(folder, photos, network.contract):
+        rows = compute(pixels).half()
+        found |= {photo.sha256: row for photo, row in zip(part, rows.clone(), strict=True)}
+        progress.report(len(found), len(photos), "photos through the backbone")
     return found
 
 

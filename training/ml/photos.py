@@ -8,6 +8,8 @@ the manifest names refuses them: what reviewers saw is what is trained.
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +72,24 @@ def prepare(image: Image.Image, contract: InputContract, *, antialias: bool | No
 def read_batches(
     folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, *, antialias: bool | None = None
 ) -> Iterator[tuple[Sequence[ManifestPhoto], Tensor]]:
-    """Photos in order, ``BATCH`` at a time, as uint8 (n, 3, size, size) laid out channels last. Bounded memory."""
-    for start in range(0, len(photos), BATCH):
-        part = photos[start : start + BATCH]
-        pixels = np.stack([prepare(read_photo(folder, photo), contract, antialias=antialias) for photo in part])
-        yield part, torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    """Photos in order, ``BATCH`` at a time, as uint8 (n, 3, size, size) laid out channels last. Bounded memory.
+
+    Threads decode the next batch while the caller works on this one; nothing depends on how many they are.
+    """
+
+    def read(photo: ManifestPhoto) -> Pixels:
+        return prepare(read_photo(folder, photo), contract, antialias=antialias)
+
+    parts = [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)]
+    with ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="decode") as decoders:
+        ahead = [decoders.submit(read, photo) for photo in parts[0]] if parts else []
+        try:
+            for part, following in zip_longest(parts, parts[1:], fillvalue=()):
+                decoded, ahead = ahead, [decoders.submit(read, photo) for photo in following]
+                pixels = np.stack([photo.result() for photo in decoded])
+                yield part, torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        finally:
+            decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
 
 
 def shrunk_photos(folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract) -> list[int]:
