@@ -28,7 +28,7 @@ from training.ml.lines import Progress
 from training.ml.networks import Network, ready_to_export
 from training.ml.photos import BATCH, read_batches
 
-PHOTOS = int(os.environ.get("EMBEDDING_PHOTOS", "192"))
+PHOTOS = int(os.environ.get("EMBEDDING_PHOTOS", "384"))
 CHOSEN = tuple(filter(None, os.environ.get("EMBEDDING_ARCHES", "").split(","))) or ARCHES
 CORES = os.cpu_count() or 1
 ROUNDS = 3
