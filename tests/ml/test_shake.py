@@ -56,10 +56,10 @@ def test_view_of_a_hand_that_does_not_shake_is_the_photo_itself(size: tuple[int,
 @given(SHAKES, SIZES, st.integers(0, 99))
 def test_view_has_no_border_that_was_not_in_the_photo(hand: Shake, size: tuple[int, int], seed: int) -> None:
     views = shake.draw_views(photo(), seed, hand)
-    for view, seen in zip(views, shake.see(noise(size, 100, 200), views, CONTRACT), strict=True):
+    for view, seen in zip(views, shake.see(noise(size, 120, 180), views, CONTRACT), strict=True):
         assert seen.shape == (64, 64, 3)
-        assert seen.min() >= np.floor(100 * view.light) - 1
-        assert seen.max() <= np.ceil(200 * view.light) + 1
+        assert seen.min() >= 100 * view.light  # bicubic overshoots noise by up to 17 levels of these 60
+        assert seen.max() <= min(200 * view.light, 255)
 
 
 @given(SHAKES, st.integers(0, 99))
@@ -96,8 +96,8 @@ def test_view_from_nearer_shows_the_middle_larger() -> None:
     image = Image.new("RGB", (64, 64), (90, 90, 90))
     image.paste((200, 200, 200), (24, 24, 40, 40))
     (seen,) = shake.see(image, [View(right=0, down=0, roll=0, zoom=2, light=1)], CONTRACT)
-    assert (seen[18:46, 18:46] == 200).all()
-    assert (seen[:14] == 90).all()
+    assert (seen[20:44, 20:44] == 200).all()
+    assert (seen[:12] == 90).all()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (256, 256)], ids=["interpolated", "picked and then shrunk"])

@@ -11,7 +11,7 @@ from training.ml.problems import Checker
 
 
 def _way(usual: float, most: float, unit: str, what: str, *, least: float = 0.0) -> Any:
-    return field(default=usual, metadata={"least": least, "most": most, "unit": unit, "what": what})
+    return field(default=usual, metadata={"usual": usual, "least": least, "most": most, "unit": unit, "what": what})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class CaptureProfile:
         return CaptureProfile(**{**values, "zoom": self.zoom**share})
 
 
-WAYS = tuple(Way(one.name, one.default, **one.metadata) for one in fields(CaptureProfile))
+WAYS = tuple(Way(one.name, **one.metadata) for one in fields(CaptureProfile))
 
 
 def _read(check: Checker, way: Way) -> float:
