@@ -17,7 +17,8 @@ from training.ml import contract
 class Command(BaseCommand):
     help = (
         "Say how photos of a project differ, so that training changes photos only as its camera could. What is not "
-        "given stays as it is. The coming night learns with it."
+        "given stays as it is. The coming night learns with it if it trains the whole network: a head on cached "
+        "features changes no photo."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
