@@ -47,6 +47,14 @@ def create_project(
     return project
 
 
+def change_settings(project: Project, **settings: Any) -> None:
+    """Give fields of ``Project`` other values. Raises Problem ``invalid-project``, and then changes nothing."""
+    for name, value in settings.items():
+        setattr(project, name, value)
+    _clean(project, "invalid-project")
+    project.save(update_fields=list(settings))
+
+
 def get_project(slug: str) -> Project:
     """Return the project, or raise Problem ``unknown-project`` that lists those there are."""
     try:

@@ -3,8 +3,10 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 
 from collector.enums import ConditionAxis, LabelState, Role
 
@@ -36,6 +38,12 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuses a capture profile that no night could use; what it may hold is said by ``CAPTURE_PROFILE_CHECK``."""
+        faults = import_string(settings.CAPTURE_PROFILE_CHECK)(self.capture_profile)
+        if faults:
+            raise ValidationError({"capture_profile": " ".join(faults)})
 
 
 class Membership(models.Model):

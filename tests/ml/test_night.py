@@ -24,7 +24,7 @@ MEMBERS = {
     "fit": {"stage", "strategy", "curves", "model"},
     "evaluate": {
         "stage", "photos", "golden_accuracy", "golden_balanced_accuracy", "per_label", "antialias_off_accuracy",
-        "production",
+        "stability", "production",
     },
     "verify": {"stage", "artifacts"},
 }  # fmt: skip
@@ -195,6 +195,7 @@ def test_evaluate_with_a_model_in_production_scores_both(night: Night, tmp_path:
     shutil.copytree(night.work / "fit", work / "production")
     result = making.run_stage("evaluate", work)
     assert result["production"]["golden_accuracy"] == result["golden_accuracy"]
+    assert result["production"]["stability"] == result["stability"]
     line = json.loads((work / "evaluate" / "predictions.jsonl").read_text().splitlines()[0])
     assert line["production_answer"] == line["answer"]
 

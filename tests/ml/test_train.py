@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from training.ml import train, ways
-from training.ml.augment import CaptureProfile, augment
-from training.ml.contract import InputContract, Label, ProblemsFoundError, Progress, RunSpec
+from training.ml.augment import augment
+from training.ml.contract import CaptureProfile, InputContract, Label, ProblemsFoundError, Progress, RunSpec
 from training.ml.networks import Network
 from training.ml.optimiser import Muon, orthogonal
 from training.ml.pace import Pace

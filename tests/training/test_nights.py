@@ -67,7 +67,8 @@ def test_every_stage_has_one_row_and_stored_files(first: tuple[Run, dict[str, An
 def test_the_json_has_exactly_the_agreed_members(first: tuple[Run, dict[str, Any]]) -> None:
     run, found = first
     assert set(found) == {
-        "run", "night", "snapshot", "strategy", "candidate", "artifacts", "gate", "release", "seconds", "cpu_seconds",
+        "run", "night", "snapshot", "strategy", "candidate", "stability", "artifacts", "gate", "release", "seconds",
+        "cpu_seconds",
     }  # fmt: skip
     assert set(found["snapshot"]) == {"photos", "labels", "volunteers", "train", "golden"}
     assert set(found["strategy"]) == {"name", "why"}

@@ -124,6 +124,26 @@ def test_night_judged_by_the_photographers_it_learned_from_says_so(member: Clien
     assert b"The accuracy is optimistic: same photographer on both sides." in member.get(NIGHT).content
 
 
+def test_night_says_how_often_a_shaking_hand_changes_the_answer(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    said = "4.2% of photos change their answer within a second (4 views of each of 166 golden photos)."
+    assert said in member.get(NIGHT).content.decode()
+
+
+def test_night_with_a_model_in_production_shakes_both(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    theirs = {"stability": {**pages.EVALUATE["stability"], "photos_flipped": 0.051}}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "production": theirs})
+    assert "golden photos); with the model in production before, 5.1%." in member.get(NIGHT).content.decode()
+
+
+def test_night_from_before_hands_were_shaken_says_nothing_of_it(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    older = {name: value for name, value in pages.EVALUATE.items() if name != "stability"}
+    run.stages.filter(name=StageName.EVALUATE).update(result=older)
+    assert "change their answer" not in member.get(NIGHT).content.decode()
+
+
 def test_night_that_only_began_shows_what_there_is_and_watches(member: Client, project: Project) -> None:
     Run.objects.create(project=project, night=pages.NIGHT)
     page = member.get(NIGHT).content.decode()

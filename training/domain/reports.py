@@ -19,6 +19,7 @@ def summary(run: Run) -> dict[str, Any]:
         "snapshot": _snapshot(done.get(StageName.SNAPSHOT)),
         "strategy": strategy(run),
         "candidate": _candidate(run, done.get(StageName.EVALUATE)),
+        "stability": _stability(done.get(StageName.EVALUATE)),
         "artifacts": _artifacts(done.get(StageName.VERIFY)),
         "gate": {"decision": run.decision or None, "why": headline(run) if run.state == RunState.KEPT else run.why},
         "release": run.release or None,
@@ -93,6 +94,14 @@ def _candidate(run: Run, stage: Stage | None) -> dict[str, Any] | None:
         return None
     accuracies = {name: stage.result.get(name) for name in ("golden_accuracy", "golden_balanced_accuracy")}
     return {"arch": run.inputs.get("spec", {}).get("arch"), **accuracies}
+
+
+def _stability(stage: Stage | None) -> dict[str, Any] | None:
+    """How often a shaking hand flips the answer, with ``production``'s beside it; None until it was measured."""
+    found = stage.result.get("stability") if stage else None
+    if stage is None or found is None:
+        return None
+    return {**found, "production": (stage.result.get("production") or {}).get("stability")}
 
 
 def _artifacts(stage: Stage | None) -> list[dict[str, Any]]:

@@ -1,67 +1,18 @@
 """Makes more of few photos: each batch is turned, moved, lit and blurred anew, but only as a camera could do it.
 
-What the camera can do is the project's capture profile. Everything works on whole batches of tensors, so that it costs
-a small part of a training step, also on a CPU.
+What the camera can do is the project's capture profile (``profile``). Everything works on whole batches of
+tensors, so that it costs a small part of a training step, also on a CPU.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.ml.contract import Checker
+from training.ml.contract import CaptureProfile
 
 BARRED = 0.35  # share of photos whose light has edges: a blind, a shadow
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureProfile:
-    """How photos of one thing differ. The defaults suit something held in front of a phone, seen the right way up.
-
-    Angles are degrees, shares are of all photos, strengths run from 0 (never differs) to 2 (differs wildly).
-    """
-
-    roll: float = 12.0  # standard deviation of how crooked it is held
-    upside_down: float = 0.0  # share of photos
-    quarter_turned: float = 0.0  # share of photos, half of them to either side
-    mirrored: float = 0.0  # share of photos; only for things without writing on them
-    zoom: float = 1.25  # nearer or farther by up to this factor
-    shift: float = 0.10  # share of the side it is off the middle, at most
-    tilt: float = 0.10  # strength of perspective: how much larger the near edge is
-    light: float = 1.0  # strength of brightness, shadows and uneven light
-    colour: float = 1.0  # strength of white balance, contrast and saturation
-    blur: float = 0.3  # share of photos
-    grain: float = 0.04  # at most, share of white
-    covered: float = 0.2  # share of photos with something lying over a part
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> "CaptureProfile":
-        """Reads a project's ``capture_profile``; raises ``ProblemsFoundError`` naming every fault."""
-        names = tuple(field.name for field in fields(cls))
-        check = Checker(raw, name="capture_profile", fields=names)
-        found = {name: _read_number(check, name) for name in names if name in check.raw}
-        check.finish()
-        return cls(**found)
-
-    def scaled(self, share: float) -> "CaptureProfile":
-        """The same camera with calmer people: every way of differing reduced to ``share`` (0..1)."""
-        values = {field.name: getattr(self, field.name) * share for field in fields(self)}
-        return CaptureProfile(**{**values, "zoom": self.zoom**share})
-
-
-_MOST = {"roll": 180.0, "zoom": 4.0, "light": 2.0, "colour": 2.0, "tilt": 0.5, "shift": 0.5, "grain": 0.5}
-
-
-def _read_number(check: Checker, name: str) -> float:
-    value, low, high = check.raw[name], 1.0 if name == "zoom" else 0.0, _MOST.get(name, 1.0)
-    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-        return float(value)
-    check.refuse(name, value, f"a number from {low:g} to {high:g}")
-    return low
 
 
 def augment(pixels: Tensor, profile: CaptureProfile, dice: torch.Generator) -> Tensor:

@@ -34,6 +34,7 @@ WHAT = {
     "litert": "LiteRT files (float32, 8-bit)",
     "verify": "every file on the golden photos, as a phone would run it",
     "all": "every stage in turn, each into WORK/<stage>",
+    "picture": "no stage: photos of the manifest beside versions that the capture profile allows",
 }
 
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit status that ``contract`` names."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     human = "--human" in given
-    progress = Progress(given[0] if given and given[0] in STAGES else "all", human=human)
+    progress = Progress(given[0] if given and given[0] in WHAT else "all", human=human)
     try:
         chosen = _parser().parse_args(given)
         progress.out = sys.stderr if human else _keep_stdout_clean()
@@ -135,7 +136,7 @@ def _parser() -> Parser:
         epilog=f"stages:\n{lines}\n\nexit status: 0 finished, 2 the input is at fault, else a fault of the program",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("stage", choices=[*STAGES, "all"], metavar="STAGE", help="one of the stages below")
+    parser.add_argument("stage", choices=[*STAGES, "all", "picture"], metavar="STAGE", help="one of the stages below")
     parser.add_argument("--spec", type=Path, required=True, help="what to do: spec.json")
     parser.add_argument("--in", dest="work", type=Path, required=True, metavar="WORK", help="snapshot, photos, stages")
     parser.add_argument("--out", type=Path, help="where this stage writes (default WORK/STAGE)")

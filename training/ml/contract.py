@@ -20,13 +20,14 @@ from typing import Any
 from training.ml.lines import Line, NoticeLine, ProblemLine, Progress, ProgressLine, ResultLine, parse_line
 from training.ml.manifest import ManifestPhoto, Snapshot, SnapshotLabel, read_manifest, write_manifest
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
+from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
     "ARCHES", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "SPEC", "STAGES", "STAGE_FILES", "STRATEGIES",
-    "Artifact", "Checker", "InputContract", "Label", "Line", "ManifestPhoto", "NoticeLine", "Problem", "ProblemLine",
-    "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot",
-    "SnapshotLabel", "Strategy", "a_problem", "parse_line", "read_json", "read_manifest", "read_spec", "write_json",
-    "write_manifest",
+    "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line", "ManifestPhoto",
+    "NoticeLine", "Problem", "ProblemLine", "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule",
+    "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy", "Way", "a_problem", "parse_line", "read_json",
+    "read_manifest", "read_spec", "write_json", "write_manifest",
 ]  # fmt: skip
 
 SPEC = 1

@@ -1,9 +1,13 @@
-"""Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract."""
+"""Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
+
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from training.ml import shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
@@ -23,15 +27,21 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         "photos": len(photos),
         **scores(photos, ours, spec.slugs),
         "antialias_off_accuracy": rough,
+        "stability": shake.measure(model, work.photos, photos, ours, progress, seed=spec.seed),
     }
     more: dict[str, Sequence[str]] = {}
     if work.production is not None:
         production = read_model(work.production)
         theirs = predict(production.network, work.photos, photos, progress, message="golden photos, production's model")
         more["production_answer"] = answers(theirs, production.slugs)
-        result["production"] = scores(photos, more["production_answer"], spec.slugs) | {
-            "labels": list(production.slugs)
-        }
+        result["production"] = {
+            **scores(photos, more["production_answer"], spec.slugs),
+            "labels": list(production.slugs),
+            "stability": shake.measure(
+                production, work.photos, photos, more["production_answer"], progress,
+                seed=spec.seed, message="golden photos, shaken, production's model",
+            ),
+        }  # fmt: skip
     write_predictions(out / "predictions.jsonl", photos, model.slugs, found, **more)
     return {"production": None} | result
 

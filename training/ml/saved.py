@@ -1,7 +1,7 @@
 """A fitted model on disk: ``model.safetensors`` and ``model.json``. Weights never travel as pickles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,20 @@ def predict(
     *, antialias: bool | None = None, message: str = "golden photos",
 ) -> Tensor:  # fmt: skip
     """Probabilities (photos, labels) of the float32 model, prepared by its own contract."""
+    batches = (pixels for _, pixels in read_batches(folder, photos, network.contract, antialias=antialias))
+    return predict_batches(network, batches, len(photos), progress, message)
+
+
+def predict_batches(
+    network: Network, batches: Iterable[Tensor], total: int, progress: Progress, message: str
+) -> Tensor:
+    """Probabilities (total, labels) for batches of the network's input, uint8 (n, 3, size, size)."""
     network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     found: list[Tensor] = []
     with torch.inference_mode():
-        for part, pixels in read_batches(folder, photos, network.contract, antialias=antialias):
+        for pixels in batches:
             found.append(network(pixels.float()).softmax(1))
-            progress.report(sum(map(len, found)), len(photos), message)
-            del part
+            progress.report(sum(map(len, found)), total, message)
     return torch.cat(found)
 
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from training.ml import torchvision_door, ways
-from training.ml.augment import CaptureProfile, augment
-from training.ml.contract import Progress, RunSpec
+from training.ml.augment import augment
+from training.ml.contract import CaptureProfile, Progress, RunSpec
 from training.ml.networks import Network
 from training.ml.optimiser import Muon
 from training.ml.pace import Pace

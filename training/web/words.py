@@ -59,6 +59,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "reused": [name for name, stage in queries.stages_of(run).items() if stage.reused_from_id],
         "progress": describe_progress(run),
         "figures": _figures(summary),
+        "stability": say_stability(summary["stability"]),
         "strategy": summary["strategy"],
         "arch": (summary["candidate"] or {}).get("arch"),
         "artifacts": [_describe_artifact(each) for each in summary["artifacts"]],
@@ -101,6 +102,17 @@ def duration(seconds: float | None) -> str:
     if minutes:
         return f"{minutes} min {left} s"
     return f"{seconds:.1f} s"
+
+
+def say_stability(stability: dict[str, Any] | None) -> str:
+    """How often a shaking hand changes the answer, in one sentence; empty where nobody measured it."""
+    if stability is None:
+        return ""
+    looks = f"{stability['views_of_each']} views of each of {stability['photos']:,} golden photos"
+    before = stability["production"]
+    beside = f"; with the model in production before, {percent(before['photos_flipped'])}" if before else ""
+    flipped = percent(stability["photos_flipped"])
+    return f"When the hand shakes a little, {flipped} of photos change their answer within a second ({looks}){beside}."
 
 
 def _figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
