@@ -132,12 +132,13 @@ def make_nights(euro: Project, golden: list[Photo]) -> None:
         pages.add_stage(live, name)
     Photo.objects.filter(pk__in=[photo.pk for photo in golden]).update(state=PhotoState.ACCEPTED)
     pages.add_answers(pages.make_run(euro), [(photo, "10", 0.999 - at / 9) for at, photo in enumerate(golden)])
-    pages.make_run(euro, pages.NIGHT - timedelta(days=1), RunState.KEPT, why="No photo is new since the last release.")
-    pages.make_run(euro, pages.NIGHT - timedelta(days=2))
+    kept = pages.make_run(euro, pages.NIGHT - timedelta(days=1), RunState.KEPT, why="Not better by enough.")
+    pages.measure(kept, accuracy=0.958, size=1_640_000, photos=1_241)
+    pages.measure(pages.make_run(euro, pages.NIGHT - timedelta(days=2)), accuracy=0.951, size=1_902_000, photos=1_210)
     why = "The label “50 euros” has 3 photos; allowed is at least 5. Collect more, or set it to collecting."
     failed = Run.objects.create(project=euro, night=pages.NIGHT - timedelta(days=3), state=RunState.FAILED, why=why)
     pages.add_stage(failed, StageName.SNAPSHOT)
-    pages.make_run(euro, pages.NIGHT - timedelta(days=5))
+    pages.measure(pages.make_run(euro, pages.NIGHT - timedelta(days=5)), accuracy=0.872, size=2_730_000, photos=804)
 
 
 @pytest.mark.parametrize("name", LOOKS)
@@ -159,6 +160,20 @@ def test_page_in_every_light_and_width(name: str, people: dict[Any, User | None]
         if (scheme, width) in JUDGED:
             assert find_serious(page) == []
     assert [text for text in complaints if is_complaint(text)] == []
+
+
+def test_night_on_paper(people: dict[Any, User | None], open_as: SignIn, tmp_path: Path) -> None:
+    page = open_as(people["rosa"], "/runs/euro/2026-11-21/", scheme="dark", width=680)  # A4 between its margins
+    page.wait_for_load_state("networkidle")
+    page.emulate_media(media="print")
+    save_picture(page, "run-published-print")
+    assert page.locator("nav:visible, .top:visible, .button:visible").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 680
+    cut_off = "[...document.querySelectorAll('.table-wrap')].filter(each => each.scrollWidth > each.clientWidth).length"
+    assert page.evaluate(cut_off) == 0
+    folder = Path(os.environ.get("DAYBREAK_SCREENSHOTS", tmp_path))
+    assert page.pdf(path=folder / "run-published.pdf", prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def is_complaint(text: str) -> bool:

@@ -1,7 +1,8 @@
 """A night's page as a report: how it did on the golden photos, its mistakes, and the nights before it."""
 
+from collections import Counter
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from foundation import blobs
 from tests import pages
 from tests.training import photos_kit as kit
 from training.domain import answers
+from training.domain.splits import pseudonym
 from training.domain.stages import blob_key
 from training.enums import RunState, StageName
 from training.models import Run
@@ -83,7 +85,12 @@ def test_report_reads_one_file_however_many_nights(
         run = pages.make_run(project, pages.NIGHT - timedelta(days=day))
         pages.add_answers(run, [(accept(project, anna)[0], "10", 0.7)])
     really_open = blobs.open
-    monkeypatch.setattr(blobs, "open", lambda key: opened.append(key) or really_open(key))
+
+    def note(key: str) -> BinaryIO:
+        opened.append(key)
+        return really_open(key)
+
+    monkeypatch.setattr(blobs, "open", note)
     member.get(NIGHT)
     assert len(opened) == 1
 
@@ -118,8 +125,8 @@ def test_confusions_as_a_table_and_a_sentence(member: Client, project: Project, 
     pages.add_answers(run, [*wrong, (accept(project, anna, "5")[0], "20", 0.6)], right=40)
     found = member.get(NIGHT).context["confusions"]
     assert found["said"] == (
-        "4 of 44 golden photos were named wrongly. Most often: 20 euros taken for 10 euros, 3; "
-        "5 euros taken for 20 euros, 1."
+        "4 of 44 golden photos were named wrongly. Most often: 20 euros taken for 10 euros (3), "
+        "5 euros taken for 20 euros (1)."
     )
     assert found["columns"] == ["5 euros", "10 euros", "20 euros", "something else"]
     assert [[cell["count"] for cell in row["cells"]] for row in found["rows"]] == [
@@ -135,18 +142,18 @@ def test_confusions_of_a_night_without_mistakes(member: Client, project: Project
 
 
 def test_few_labels_are_all_shown() -> None:
-    assert answers.labels_to_show(answers.Counter({("a", "a"): 5}), ["b", "a"]) == ["b", "a"]
+    assert answers.labels_to_show(Counter({("a", "a"): 5}), ["b", "a"]) == ["b", "a"]
 
 
 def test_many_labels_are_shown_where_they_were_confused() -> None:
     slugs = [f"l{at:02}" for at in range(20)]
-    counts = answers.Counter({(slug, slug): 9 for slug in slugs}) + answers.Counter({("l03", "l17"): 2})
+    counts = Counter({(slug, slug): 9 for slug in slugs}) + Counter({("l03", "l17"): 2})
     assert answers.labels_to_show(counts, slugs) == ["l03", "l17"]
 
 
 def test_more_confused_labels_than_fit_are_those_with_the_most_mistakes() -> None:
     slugs = [f"l{at:02}" for at in range(30)]
-    counts = answers.Counter({(slugs[at], "l00"): at for at in range(1, 30)})
+    counts = Counter({(slugs[at], "l00"): at for at in range(1, 30)})
     assert answers.labels_to_show(counts, slugs) == ["l00", *slugs[-11:]]
 
 
@@ -208,7 +215,7 @@ def test_mistake_of_a_night_that_was_split_by_burst(member: Client, project: Pro
     photo = accept(project, anna)[0]
     stage = pages.add_answers(run, [(photo, "10", 0.9)])
     body = blobs.read(blob_key(stage.files["predictions.jsonl"]))
-    name = pages.pseudonym(project.split_secret, "volunteer", anna.pk)
+    name = pseudonym(project.split_secret, "volunteer", anna.pk)
     blobs.write(blob_key(stage.files["predictions.jsonl"]), body.replace(name.encode(), b"f" * 32))
     run.stages.filter(name=StageName.SNAPSHOT).update(result={**pages.SNAPSHOT, "optimistic": True})
     assert shown_mistakes(member) == [addresses_of(photo)]

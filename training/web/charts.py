@@ -75,7 +75,7 @@ def accuracy_over_nights(rows: Sequence[dict[str, Any]]) -> list[Chart]:
         for row in reversed(rows)
         if row["accuracy"] is not None
     ]
-    floor = _floor(min((point.value for point in points), default=0))
+    floor = floor_of(min((point.value for point in points), default=0))
     return _draw_all("Golden accuracy", points, Axis(floor, 1.0, lambda share: f"{share:.0%}"))
 
 
@@ -88,6 +88,11 @@ def bytes_over_nights(rows: Sequence[dict[str, Any]], name: str) -> list[Chart]:
     ]
     top = _ceiling(max((point.value for point in points), default=1))
     return _draw_all(f"Size of {name}", points, Axis(0, top, lambda size: filesizeformat(size) if size else "0"))
+
+
+def floor_of(lowest: float) -> float:
+    """Where the axis starts: never so high that a small change looks like a cliff."""
+    return next(level for level in (0.8, 0.5, 0.0) if lowest >= level)
 
 
 def _draw_all(subject: str, points: Sequence[Point], axis: Axis) -> list[Chart]:
@@ -113,11 +118,6 @@ def _draw(name: str, points: Sequence[Point], axis: Axis, words: str) -> Chart:
     ]
     grid = [(y(level), axis.say(level)) for level in (axis.low, (axis.low + axis.high) / 2, axis.high)]
     return Chart(name, width, height, marks, grid, str(points[0].night), str(points[-1].night), words)
-
-
-def _floor(lowest: float) -> float:
-    """Where the axis starts: never so high that a small change looks like a cliff."""
-    return next(level for level in (0.8, 0.5, 0.0) if lowest >= level)
 
 
 def _ceiling(largest: float) -> float:

@@ -11,6 +11,7 @@ from training.domain import answers, queries, reports, sightings
 from training.domain.answers import Answers
 from training.enums import StageName
 from training.models import Run
+from training.web import charts
 from training.web.words import NOTHING, percent
 
 SHOWN = 12  # mistakes as pictures
@@ -20,11 +21,10 @@ LEVELS = 4  # shades of the table's cells
 
 def describe(project: Project, run: Run) -> dict[str, Any]:
     """Labels, confusions and mistakes; ``answers_missing`` says in a sentence why there are none of the last two."""
-    rows = [_describe_label(row) for row in reports.label_rows(run)]
+    rows = reports.label_rows(run)
     names = {row["slug"]: row["name"] for row in rows}
-    page: dict[str, Any] = {
-        "labels": sorted(rows, key=_by_weakness),
-        "is_compared": any(row["production"] for row in rows),
+    page = {
+        **_describe_labels(sorted(rows, key=_by_weakness)),
         "confusions": None,
         "mistakes": [],
         "answers_missing": "",
@@ -42,16 +42,23 @@ def _by_weakness(row: dict[str, Any]) -> tuple[bool, float, float]:
     return (False, candidate["recall"], candidate["low"]) if candidate else (True, 0, 0)
 
 
-def _describe_label(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "candidate": _describe_share(row["candidate"]), "production": _describe_share(row["production"])}
+def _describe_labels(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The rows in words, and drawn on one scale, which starts at ``drawn_from``."""
+    models = ("candidate", "production")
+    floor = charts.floor_of(min((row[model]["low"] for row in rows for model in models if row[model]), default=0))
+    return {
+        "labels": [{**row, **{model: _describe_share(row[model], floor) for model in models}} for row in rows],
+        "is_compared": any(row["production"] for row in rows),
+        "drawn_from": f"{floor:.0%}",
+    }
 
 
-def _describe_share(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A share and its interval in words, and as percent for the drawing."""
+def _describe_share(found: dict[str, Any] | None, floor: float) -> dict[str, Any] | None:
+    """A share and its interval in words, and as percent of the drawing's width."""
     if found is None:
         return None
+    drawn = {f"{end}_at": round(100 * (found[end] - floor) / (1 - floor), 1) for end in ("recall", "low", "high")}
     ends = f"{percent(found['low'])} to {percent(found['high'])}"
-    drawn = {f"{name}_at": round(found[name] * 100, 1) for name in ("recall", "low", "high")}
     return {**found, **drawn, "words": percent(found["recall"]), "interval": ends}
 
 
@@ -87,7 +94,7 @@ def _say_confusions(found: Answers, names: Mapping[str, str]) -> str:
     if not wrong:
         return f"All {found.photos:,} golden photos were named rightly."
     most = sorted(wrong, key=lambda each: (-each[1], each[0]))[:NAMED]
-    said = "; ".join(f"{names.get(one, one)} taken for {names.get(other, other)}, {n:,}" for (one, other), n in most)
+    said = ", ".join(f"{names.get(one, one)} taken for {names.get(other, other)} ({n:,})" for (one, other), n in most)
     were = "was" if found.wrong == 1 else "were"
     return f"{found.wrong:,} of {found.photos:,} golden photos {were} named wrongly. Most often: {said}."
 
