@@ -192,7 +192,7 @@ EVALUATE = {
     "per_label": _score((1.0, 0.976, 0.952, 0.967)),
     "production": {"labels": ["5", "10", "20"], "per_label": _score((0.976, 0.976, 0.905, 0.0))},
 }
-VERIFY = {
+VERIFY: dict[str, list[dict[str, Any]]] = {
     "artifacts": [
         {
             "runtime": runtime,

@@ -258,6 +258,7 @@ def test_night_that_judged_nothing_says_so(
     page = text_of(member)
     assert said in page
     assert ("This night has frozen no photos" in page) is (not stages)
+    assert "Named rightly" not in page
 
 
 # --- beside earlier nights -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 
 FEWEST = 2  # nights worth a picture
 SIZES = {"wide": (1040, 200), "narrow": (300, 160)}  # pixels, about as wide as they are shown
-LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 26  # room for the words at the axes
+LEFT, RIGHT, TOP, BOTTOM = 72, 8, 10, 26  # room for the words at the axes, such as "500.0 KB"
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def _describe_labels(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     floor = charts.floor_of(min((row[model]["low"] for row in rows for model in models if row[model]), default=0))
     return {
         "labels": [{**row, **{model: _describe_share(row[model], floor) for model in models}} for row in rows],
+        "is_judged": any(row["candidate"] for row in rows),
         "is_compared": any(row["production"] for row in rows),
         "drawn_from": f"{floor:.0%}",
     }
