@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from collector.models import Volunteer
+from collector.enums import PhotoState
+from collector.models import Photo, Project, Volunteer
 from foundation.problems import Problem
 
 
@@ -31,6 +32,12 @@ def surviving_id(volunteer: Volunteer) -> uuid.UUID:
 def all_of(volunteer: Volunteer) -> QuerySet[Volunteer]:
     """The volunteer, and the guests who turned out to be the same person."""
     return Volunteer.objects.filter(Q(pk=volunteer.pk) | Q(merged_into=volunteer))
+
+
+def photographers_of(project: Project) -> Iterator[uuid.UUID]:
+    """The ids of everybody with an accepted photo in the project."""
+    theirs = Photo.objects.filter(volunteer=OuterRef("pk"), project=project, state=PhotoState.ACCEPTED)
+    yield from Volunteer.objects.filter(Exists(theirs)).values_list("pk", flat=True).iterator(chunk_size=2000)
 
 
 def merged_pairs() -> Iterator[tuple[uuid.UUID, uuid.UUID]]:

@@ -15,8 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from collector.domain import projects, reviews
-from collector.enums import Role
-from collector.models import Project
+from collector.enums import PhotoState, Role
+from collector.models import Photo, Project
 from foundation.models import User
 from tests import pages
 from tests.e2e.conftest import SignIn
@@ -101,6 +101,7 @@ LOOKS: dict[str, tuple[str, str | None, Callable[[Page], None]]] = {
     "runs": ("/runs/euro/", "rosa", before_nothing),
     "runs-empty": ("/runs/signs/", "rosa", before_nothing),
     "run-published": ("/runs/euro/2026-11-21/", "rosa", before_nothing),
+    "run-first": ("/runs/euro/2026-11-16/", "rosa", before_nothing),
     "run-live": ("/runs/euro/2026-11-22/", "rosa", before_progress),
     "run-failed": ("/runs/euro/2026-11-18/", "rosa", before_nothing),
     "not-a-member": ("/review/euro/", "nobody", before_nothing),
@@ -120,21 +121,24 @@ def people() -> dict[str | None, User | None]:
     for label in ("5", "10", "20", "5", "10"):
         pages.make_photo(euro, anna, label, challenge)
     pages.accept_many(euro, anna)
-    make_nights(euro)
+    make_nights(euro, [pages.make_photo(euro, anna, label, challenge) for label in ("20", "20", "10", "5", "other")])
     return {None: None, "rosa": rosa, "nobody": pages.make_user("nobody@example.org")}
 
 
-def make_nights(euro: Project) -> None:
+def make_nights(euro: Project, golden: list[Photo]) -> None:
     now = {"stage": "fit", "step": 7, "total": 40, "eta_s": 95, "message": "epoch 7, loss 0.31", "at": ""}
     live = Run.objects.create(project=euro, night=pages.NIGHT + timedelta(days=1), state=RunState.RUNNING, progress=now)
     for name in (StageName.SNAPSHOT, StageName.EMBED):
         pages.add_stage(live, name)
-    pages.make_run(euro)
-    pages.make_run(euro, pages.NIGHT - timedelta(days=1), RunState.KEPT, why="No photo is new since the last release.")
-    pages.make_run(euro, pages.NIGHT - timedelta(days=2))
+    Photo.objects.filter(pk__in=[photo.pk for photo in golden]).update(state=PhotoState.ACCEPTED)
+    pages.add_answers(pages.make_run(euro), [(photo, "10", 0.999 - at / 9) for at, photo in enumerate(golden)])
+    kept = pages.make_run(euro, pages.NIGHT - timedelta(days=1), RunState.KEPT, why="Not better by enough.")
+    pages.measure(kept, accuracy=0.958, size=1_640_000, photos=1_241)
+    pages.measure(pages.make_run(euro, pages.NIGHT - timedelta(days=2)), accuracy=0.951, size=1_902_000, photos=1_210)
     why = "The label “50 euros” has 3 photos; allowed is at least 5. Collect more, or set it to collecting."
     failed = Run.objects.create(project=euro, night=pages.NIGHT - timedelta(days=3), state=RunState.FAILED, why=why)
     pages.add_stage(failed, StageName.SNAPSHOT)
+    pages.measure(pages.make_run(euro, pages.NIGHT - timedelta(days=5)), accuracy=0.872, size=2_730_000, photos=804)
 
 
 @pytest.mark.parametrize("name", LOOKS)
@@ -156,6 +160,20 @@ def test_page_in_every_light_and_width(name: str, people: dict[Any, User | None]
         if (scheme, width) in JUDGED:
             assert find_serious(page) == []
     assert [text for text in complaints if is_complaint(text)] == []
+
+
+def test_night_on_paper(people: dict[Any, User | None], open_as: SignIn, tmp_path: Path) -> None:
+    page = open_as(people["rosa"], "/runs/euro/2026-11-21/", scheme="dark", width=680)  # A4 between its margins
+    page.wait_for_load_state("networkidle")
+    page.emulate_media(media="print")
+    save_picture(page, "run-published-print")
+    assert page.locator("nav:visible, .top:visible, .button:visible").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 680
+    cut_off = "[...document.querySelectorAll('.table-wrap')].filter(each => each.scrollWidth > each.clientWidth).length"
+    assert page.evaluate(cut_off) == 0
+    folder = Path(os.environ.get("DAYBREAK_SCREENSHOTS", tmp_path))
+    assert page.pdf(path=folder / "run-published.pdf", prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def is_complaint(text: str) -> bool:

@@ -16,7 +16,7 @@ from foundation import blobs, jobs
 from foundation.enums import JobState
 from modelhub.domain import releases
 from tests.training import nights_kit as kit
-from training.domain import nights, queries, reports, stages
+from training.domain import answers, nights, queries, reports, stages
 from training.domain.folders import KIND
 from training.domain.shifts import NightStoppedError, Told
 from training.enums import RunState, StageName
@@ -105,7 +105,10 @@ def test_pages_can_tell_everything(first: tuple[Run, dict[str, Any]]) -> None:
     rows = reports.label_rows(run)
     assert [row["slug"] for row in rows] == list(LABELS)
     assert sum(row["golden"] for row in rows) == found["snapshot"]["golden"]
-    assert all(0 <= row["recall"] <= 1 for row in rows)
+    assert all(0 <= row["candidate"]["low"] <= row["recall"] <= row["candidate"]["high"] <= 1 for row in rows)
+    told = answers.read_answers(run)
+    assert told.photos == found["snapshot"]["golden"]
+    assert told.photos - told.wrong == sum(row["candidate"]["correct"] for row in rows)
 
 
 def test_a_finished_night_is_not_run_again(

@@ -166,9 +166,10 @@ def test_night_asks_the_same_queries_however_far_it_is(
     run = Run.objects.create(project=project, night=pages.NIGHT, state=RunState.RUNNING)
     for name in StageName.values[:stages]:
         pages.add_stage(run, name)
-    for address in (NIGHT, PROGRESS):
-        with django_assert_num_queries(6):  # session, user, project, membership, run, stages
-            member.get(address)
+    with django_assert_num_queries(6):  # session, user, project, membership, run, stages
+        member.get(PROGRESS)
+    with django_assert_num_queries(9):  # besides, the nights before, their stages, and the stage that judged
+        member.get(NIGHT)
 
 
 def test_progress_tells_stage_step_and_time(member: Client, project: Project) -> None:

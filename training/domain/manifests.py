@@ -1,8 +1,8 @@
-"""Stored manifests, read line by line: a night of a million photos must not need the memory for them."""
+"""Stored manifests and answers, read line by line: a night of a million photos must not need the memory for them."""
 
 import json
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from foundation import blobs
 from training.domain.stages import blob_key
@@ -12,9 +12,9 @@ MANIFEST = "manifest.jsonl"
 CHUNK_BYTES = 1 << 20
 
 
-def read_lines(snapshot: Stage) -> Iterator[dict[str, str]]:
-    """The lines of a snapshot stage's manifest. Raises ``blobs.BlobMissing``."""
-    with blobs.open(blob_key(snapshot.files[MANIFEST])) as file:
+def read_lines(stage: Stage, name: str = MANIFEST) -> Iterator[dict[str, Any]]:
+    """The lines of a stage's file of JSON lines, a snapshot's manifest unless named. Raises ``blobs.BlobMissing``."""
+    with blobs.open(blob_key(stage.files[name])) as file:
         for line in _split(file):
             yield json.loads(line)
 

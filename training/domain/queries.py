@@ -12,6 +12,7 @@ from training.enums import RunState, StageName
 from training.models import Run, Stage
 
 FINISHED = frozenset({RunState.PUBLISHED, RunState.KEPT, RunState.FAILED})
+COMPARED = (StageName.SNAPSHOT, StageName.EVALUATE, StageName.VERIFY)
 
 
 def runs_of(project: Project) -> QuerySet[Run]:
@@ -25,6 +26,13 @@ def latest_runs(projects: Iterable[Project]) -> dict[int, Run]:
     stages = Prefetch("stages", queryset=Stage.objects.order_by("id").defer("files"))
     newest = Run.objects.filter(project__in=list(projects)).order_by("project_id", "-night").distinct("project_id")
     return {run.project_id: run for run in newest.prefetch_related(stages)}
+
+
+def nights_until(run: Run, count: int) -> list[Run]:
+    """The run's night and those before it, newest first, with the stages that nights are compared by: two queries."""
+    compared = Stage.objects.filter(name__in=COMPARED).order_by("id").defer("files")
+    nights = Run.objects.filter(project=run.project_id, night__lte=run.night).order_by("-night")
+    return list(nights.prefetch_related(Prefetch("stages", queryset=compared))[:count])
 
 
 def find_run(project: Project, night: date) -> Run | None:

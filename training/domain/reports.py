@@ -1,7 +1,9 @@
 """A night in figures and in words: what ``nightly --json`` writes and the run's page shows."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from training.domain.intervals import wilson
 from training.domain.queries import stages_of
 from training.enums import RunState, StageName
 from training.models import Run, Stage
@@ -44,12 +46,40 @@ def headline(run: Run) -> str:
 
 
 def label_rows(run: Run) -> list[dict[str, Any]]:
-    """One row a label: slug, name, photos, train, golden, recall (None until evaluated)."""
+    """One row a label: slug, name, photos, train, golden, and how the candidate and production did on it.
+
+    ``recall`` is the candidate's share of golden photos named rightly; ``candidate`` and ``production`` are ``{recall,
+    low, high, correct, photos}`` with the ends of the 95% interval. All are None until evaluated, production's also
+    where it does not know the label or there was no release.
+    """
     done = stages_of(run)
     snapshot, evaluated = done.get(StageName.SNAPSHOT), done.get(StageName.EVALUATE)
-    recalls = recall_by_label(evaluated.result) if evaluated else {}
+    result = evaluated.result if evaluated else {}
+    ours, theirs = _label_scores(result), _label_scores(result.get("production") or {})
     rows = snapshot.result.get("labels", []) if snapshot else []
-    return [{**row, "recall": recalls.get(row["slug"])} for row in rows]
+    return [{**row, **_beside(ours.get(row["slug"]), theirs.get(row["slug"]))} for row in rows]
+
+
+def news_since(nights: Sequence[Run]) -> dict[str, Any] | None:
+    """What the first of the nights had that the latest one before it had not; None where either is not known.
+
+    ``night`` is the earlier one; ``photos`` and ``volunteers`` are differences, negative where there are fewer now;
+    ``new_labels`` and ``gone_labels`` are names; ``grown`` are (name, more photos) of labels that both nights had.
+    """
+    frozen = [(run, stages_of(run).get(StageName.SNAPSHOT)) for run in nights]
+    tonight, earlier = frozen[0][1], next(((run, row) for run, row in frozen[1:] if row), None)
+    if tonight is None or earlier is None or earlier[1] is None:
+        return None
+    now, then = tonight.result, earlier[1].result
+    here, there = ({label["slug"]: label for label in one["labels"]} for one in (now, then))
+    more = [(here[slug]["name"], here[slug]["photos"] - there[slug]["photos"]) for slug in here if slug in there]
+    return {
+        "night": earlier[0].night,
+        **{name: int(now[name]) - int(then[name]) for name in ("photos", "volunteers")},
+        "new_labels": [here[slug]["name"] for slug in here if slug not in there],
+        "gone_labels": [there[slug]["name"] for slug in there if slug not in here],
+        "grown": [(name, count) for name, count in more if count > 0],
+    }
 
 
 def notices(run: Run) -> list[str]:
@@ -77,9 +107,22 @@ def strategy(run: Run) -> dict[str, str] | None:
     return {"name": str(found.get("name", "")), "why": str(found.get("why", ""))}
 
 
-def recall_by_label(evaluated: dict[str, Any]) -> dict[str, float]:
-    """Slug to the share of the label's golden photos that were answered rightly, from evaluate's result."""
-    return {slug: float(row["accuracy"]) for slug, row in evaluated.get("per_label", {}).items()}
+def _beside(candidate: dict[str, Any] | None, production: dict[str, Any] | None) -> dict[str, Any]:
+    return {"recall": candidate["recall"] if candidate else None, "candidate": candidate, "production": production}
+
+
+def _label_scores(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Slug to its share with its interval, from what evaluate wrote of one model."""
+    known = scores.get("labels")  # production says which labels it can answer
+    return {
+        slug: {"recall": float(row["accuracy"]), **_interval(row), "correct": row["correct"], "photos": row["photos"]}
+        for slug, row in scores.get("per_label", {}).items()
+        if known is None or slug in known
+    }
+
+
+def _interval(row: dict[str, Any]) -> dict[str, float]:
+    return dict(zip(("low", "high"), wilson(int(row["correct"]), int(row["photos"])), strict=True))
 
 
 def _snapshot(stage: Stage | None) -> dict[str, int] | None:

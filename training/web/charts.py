@@ -1,12 +1,36 @@
 """Drawings for the pages, as coordinates a template writes into SVG: no script, no picture library."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+
+from django.template.defaultfilters import filesizeformat
 
 FEWEST = 2  # nights worth a picture
 SIZES = {"wide": (1040, 200), "narrow": (300, 160)}  # pixels, about as wide as they are shown
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 26  # room for the words at the axes
+LEFT, RIGHT, TOP, BOTTOM = 72, 8, 10, 26  # room for the words at the axes, such as "500.0 KB"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One night's figure, and how it is said."""
+
+    night: date
+    value: float
+    said: str
+    state: str
+    is_published: bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the height stands for: from ``low`` to ``high``, and how a value is written at its side."""
+
+    low: float
+    high: float
+    say: Callable[[float], str]
 
 
 @dataclass(frozen=True)
@@ -46,33 +70,57 @@ class Chart:
 
 def accuracy_over_nights(rows: Sequence[dict[str, Any]]) -> list[Chart]:
     """Draw the nights (newest first) that got as far as an accuracy, once for each size; nothing for fewer than two."""
-    measured = [row for row in reversed(rows) if row["accuracy"] is not None]
-    return [_draw(name, *size, measured) for name, size in SIZES.items()] if len(measured) >= FEWEST else []
+    points = [
+        Point(row["night"], row["accuracy"], row["accuracy_words"], row["state"], bool(row["release"]))
+        for row in reversed(rows)
+        if row["accuracy"] is not None
+    ]
+    floor = floor_of(min((point.value for point in points), default=0))
+    return _draw_all("Golden accuracy", points, Axis(floor, 1.0, lambda share: f"{share:.0%}"))
 
 
-def _draw(name: str, width: int, height: int, rows: Sequence[dict[str, Any]]) -> Chart:
-    floor = _floor(min(row["accuracy"] for row in rows))
-    days: list[int] = [row["night"].toordinal() for row in rows]
+def bytes_over_nights(rows: Sequence[dict[str, Any]], name: str) -> list[Chart]:
+    """Draw how large a file was on the nights (newest first) that wrote it, as ``accuracy_over_nights`` does."""
+    points = [
+        Point(row["night"], row["bytes"], row["bytes_words"], row["state"], bool(row["release"]))
+        for row in reversed(rows)
+        if row["bytes"] is not None
+    ]
+    top = _ceiling(max((point.value for point in points), default=1))
+    return _draw_all(f"Size of {name}", points, Axis(0, top, lambda size: filesizeformat(size) if size else "0"))
+
+
+def floor_of(lowest: float) -> float:
+    """Where the axis starts: never so high that a small change looks like a cliff."""
+    return next(level for level in (0.8, 0.5, 0.0) if lowest >= level)
+
+
+def _draw_all(subject: str, points: Sequence[Point], axis: Axis) -> list[Chart]:
+    if len(points) < FEWEST:
+        return []
+    words = f"{subject} from " + " to ".join(f"{point.said} on {point.night}" for point in (points[0], points[-1]))
+    return [_draw(name, points, axis, words) for name in SIZES]
+
+
+def _draw(name: str, points: Sequence[Point], axis: Axis, words: str) -> Chart:
+    width, height = SIZES[name]
+    days = [point.night.toordinal() for point in points]
 
     def x(day: int) -> float:
         return round(LEFT + (width - LEFT - RIGHT) * (day - days[0]) / (days[-1] - days[0]), 1)
 
-    def y(share: float) -> float:
-        return round(TOP + (height - TOP - BOTTOM) * (1 - share) / (1 - floor), 1)
+    def y(value: float) -> float:
+        return round(TOP + (height - TOP - BOTTOM) * (axis.high - value) / (axis.high - axis.low), 1)
 
     marks = [
-        Mark(
-            x(day), y(row["accuracy"]), f"{row['night']}: {row['accuracy_words']}, {row['state']}", bool(row["release"])
-        )
-        for day, row in zip(days, rows, strict=True)
+        Mark(x(day), y(point.value), f"{point.night}: {point.said}, {point.state}", point.is_published)
+        for day, point in zip(days, points, strict=True)
     ]
-    words = "Golden accuracy from " + " to ".join(
-        f"{row['accuracy_words']} on {row['night']}" for row in (rows[0], rows[-1])
-    )
-    grid = [(y(level), f"{level:.0%}") for level in (floor, (1 + floor) / 2, 1.0)]
-    return Chart(name, width, height, marks, grid, str(rows[0]["night"]), str(rows[-1]["night"]), words)
+    grid = [(y(level), axis.say(level)) for level in (axis.low, (axis.low + axis.high) / 2, axis.high)]
+    return Chart(name, width, height, marks, grid, str(points[0].night), str(points[-1].night), words)
 
 
-def _floor(lowest: float) -> float:
-    """Where the axis starts: never so high that a small change looks like a cliff."""
-    return next(level for level in (0.8, 0.5, 0.0) if lowest >= level)
+def _ceiling(largest: float) -> float:
+    """Where an axis of bytes ends: at a round number of the unit that people are told."""
+    unit = 1024 ** int(math.log(max(largest, 1), 1024))
+    return float(next(unit * step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if unit * step >= largest))

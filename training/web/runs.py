@@ -12,7 +12,7 @@ from collector.domain import projects
 from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, words
+from training.web import charts, earlier, judged, words
 
 NIGHTS_A_PAGE = 30
 
@@ -40,7 +40,9 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     """One night in figures and words."""
     project = _require_access(request, slug)
     run = queries.get_run(project, night)
-    return render(request, "training/run.html", {"project": project, "run": run, **words.describe_run(run)})
+    beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
+    page = {"project": project, "run": run, **words.describe_run(run), **judged.describe(project, run), **beside}
+    return render(request, "training/run.html", page)
 
 
 @require_GET

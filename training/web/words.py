@@ -63,7 +63,6 @@ def describe_run(run: Run) -> dict[str, Any]:
         "strategy": summary["strategy"],
         "arch": (summary["candidate"] or {}).get("arch"),
         "artifacts": [_describe_artifact(each) for each in summary["artifacts"]],
-        "labels": [_describe_label(row) for row in reports.label_rows(run)],
         "notices": [said for said in (reports.say_erased(run), *reports.notices(run)) if said],
     }
 
@@ -82,6 +81,12 @@ def describe_progress(run: Run) -> dict[str, Any]:
         for stage in progress["stages"]
     ]
     return {**progress, "state_words": state, "tone": tone, "headline": reports.headline(run), "stages": stages}
+
+
+def name_of(artifact: dict[str, Any]) -> str:
+    """The file in people's words, such as ``LiteRT, 8-bit``."""
+    runtime, precision = artifact["runtime"], artifact["precision"]
+    return f"{RUNTIME_WORDS.get(runtime, runtime)}, {PRECISION_WORDS.get(precision, precision)}"
 
 
 def percent(share: float | None) -> str:
@@ -137,14 +142,8 @@ _COUNTED = {
 def _describe_artifact(artifact: dict[str, Any]) -> dict[str, Any]:
     return {
         **artifact,
-        "runtime": RUNTIME_WORDS.get(artifact["runtime"], artifact["runtime"]),
-        "precision": PRECISION_WORDS.get(artifact["precision"], artifact["precision"]),
+        "name": name_of(artifact),
         "accuracy": percent(artifact["golden_accuracy"]),
         "flips": percent(artifact["flips_vs_fp32"]),
         "path": reverse("artifact", args=[artifact["sha256"][:2], artifact["sha256"]]),
     }
-
-
-def _describe_label(row: dict[str, Any]) -> dict[str, Any]:
-    recall = row["recall"]
-    return {**row, "recall_words": percent(recall), "recall_width": None if recall is None else round(recall * 100, 1)}
