@@ -41,7 +41,8 @@ def main() -> bool:
     cells = [cell for size in (*SIZES, *BUSY) for cell in _judge(pool, size)]
     if page := os.environ.get("GATE_PAGE"):
         write_page(Path(page), cells)
-    return all([_emit(cell) for cell in cells])
+    met = [_emit(cell) for cell in cells]
+    return all(met)
 
 
 def _judge(pool: Pool, size: Size) -> list[Cell]:
@@ -61,7 +62,9 @@ def _judge(pool: Pool, size: Size) -> list[Cell]:
             counts[points][3] += verdict.figures["lower_bound"] > points / 100
         people += len({one.volunteer for one in answers})
     return [
-        Cell(size.photos, round(people / NIGHTS), points, made[points][1], *(count / NIGHTS for count in counts[points]))
+        Cell(
+            size.photos, round(people / NIGHTS), points, made[points][1], *(count / NIGHTS for count in counts[points])
+        )
         for points in made
     ]
 

@@ -188,3 +188,27 @@ def test_a_withheld_artifact_is_named_in_the_reason() -> None:
 def test_few_golden_volunteers_are_not_resampled() -> None:
     found = comparing.compare(answers(20, 1, 60, volunteers=2))
     assert (found.by, found.groups) == ("photos", 81)
+
+
+def test_better_on_the_whole_is_kept_where_a_label_became_clearly_worse() -> None:
+    fives = answers(wins=60, losses=0, both=240)
+    tens = [replace(one, label="ten", candidate="five", other="ten") for one in answers(0, 12, 0)]
+    tens += [replace(one, label="ten", candidate="ten", other="ten") for one in answers(0, 0, 28)]
+    verdict = gates.decide(against(fives + tens))
+    assert verdict.decision == KEEP
+    said = "clearly worse on ten (right on 70.0% of its 40 golden photos against 100.0%, p < 0.001)."
+    assert verdict.why == said
+    assert [one["label"] for one in verdict.figures["fallen_labels"]] == ["ten"]
+
+
+def test_a_margin_too_fine_for_so_few_photos_says_how_many_it_needs() -> None:
+    files = [replace(file, bytes=1) for file in FILES]
+    verdict = gates.decide(against(answers(0, 0, 200), artifacts=files))
+    assert verdict.decision == KEEP
+    assert verdict.why.endswith("So fine a margin needs at least 300 golden photos.")
+
+
+def test_photos_by_few_volunteers_are_called_optimistic() -> None:
+    verdict = gates.decide(against(answers(wins=30, losses=2, both=168, volunteers=4)))
+    assert verdict.decision == PUBLISH
+    assert "optimistic, because fewer than 5 volunteers took them" in verdict.why

@@ -20,7 +20,9 @@ MAX_FLIPS = 0.01  # share of the fp32 model's golden answers an artifact may cha
 SMALLER_BY = 0.05  # what counts as smaller: 5% fewer bytes over the files both have
 NEW_LABEL_RECALL = 0.6
 NEW_LABEL_PHOTOS = 5
-NO_LOSS_SHOWS = 3.0  # the rule of three: with 95% certainty, what never happened on n photos happens on fewer than 3 / n
+NO_LOSS_SHOWS = (
+    3.0  # the rule of three: with 95% certainty, what never happened on n photos happens on fewer than 3 / n
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,12 @@ def _judge_against(evidence: Evidence, shipped: Sequence[Candidate]) -> tuple[Ga
         return GateDecision.KEEP, "there is no golden photo on which it could be compared with the model in use.", {}
     found = compare(shared)
     figures: dict[str, Any] = {"against": "model in use", **found.to_json()}
+    worse = (
+        _worse_than_best(evidence, figures) or _not_as_good(found, evidence.margin) or _worse_labels(shared, figures)
+    )
+    if worse:
+        return GateDecision.KEEP, worse, figures
     said = _say(found)
-    if worse := _worse_than_best(evidence, figures):
-        return GateDecision.KEEP, worse, figures
-    if found.lower_bound <= -evidence.margin:
-        within = f"not shown to be as good within {_points(evidence.margin)}: {said}."
-        return GateDecision.KEEP, within + _too_few(found, evidence.margin), figures
-    if worse := _worse_labels(shared, figures):
-        return GateDecision.KEEP, worse, figures
     if found.lower_bound > 0 and found.p_better < RISK:
         return GateDecision.PUBLISH, f"better than the model in use: {said}.", figures
     gains = _other_gains(evidence, shipped, known)
@@ -133,18 +133,19 @@ def _judge_against(evidence: Evidence, shipped: Sequence[Candidate]) -> tuple[Ga
 def _say(found: Comparison) -> str:
     said = (
         f"{found.accuracy:.1%} against {found.other_accuracy:.1%} on {found.photos} golden photos "
-        f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar p = {found.p_better:.3f}"
+        f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar {_chance(found.p_better)}"
     )
     few = f"; optimistic, because fewer than {FEW_GROUPS} volunteers took them" if found.by == "photos" else ""
     return f"{said}{few})"
 
 
-def _too_few(found: Comparison, margin: float) -> str:
-    """Advice where no result could have been enough: without any loss, n photos show 3 / n at best."""
-    needed = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
-    if found.photos >= needed:
+def _not_as_good(found: Comparison, margin: float) -> str:
+    """With advice where no result could have been enough: without any loss, n photos show 3 / n at best."""
+    if found.lower_bound > -margin:
         return ""
-    return f" So fine a margin needs at least {needed} golden photos."
+    needed = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
+    advice = f" So fine a margin needs at least {needed} golden photos." if found.photos < needed else ""
+    return f"not shown to be as good within {_points(margin)}: {_say(found)}.{advice}"
 
 
 def _worse_labels(shared: Sequence[Answer], figures: dict[str, Any]) -> str:
@@ -155,7 +156,7 @@ def _worse_labels(shared: Sequence[Answer], figures: dict[str, Any]) -> str:
     figures["fallen_labels"] = [fall.to_json() for fall in falls]
     said = (
         f"{one.label} (right on {one.recall:.1%} of its {one.photos} golden photos against {one.other_recall:.1%}, "
-        f"p = {one.p:.3f})"
+        f"{_chance(one.p)})"
         for one in falls
     )
     return f"clearly worse on {' and '.join(said)}."
@@ -212,3 +213,8 @@ def _missed_labels(evidence: Evidence, known: set[str]) -> str:
 
 def _points(share: float) -> str:
     return f"{100 * share:.1f} points"
+
+
+def _chance(p: float) -> str:
+    said = f"{p:.3f}"
+    return "p < 0.001" if said == "0.000" else f"p = {said}"
