@@ -10,14 +10,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.digits import shared_data
 from benchmarks.gate.answers import RIVAL, read_or_make
-from benchmarks.gate.nights import Photos, Pool, Size, draw_nights, make_candidate, make_pool
-from benchmarks.gate.page import Cell, say, write_page
+from benchmarks.gate.nights import Kind, Photos, Pool, Size, draw_nights, make_candidate, make_pool
+from benchmarks.gate.page import Cell, write_page
 from benchmarks.lines import emit, skip
 from training.domain import gates
 from training.domain.comparing import Answer
-from training.domain.gates import Candidate, Evidence
+from training.domain.gates import Candidate, Evidence, Verdict
 from training.enums import GateDecision
 
 NIGHTS = 2000
@@ -25,7 +27,10 @@ MARGIN = 0.01  # a project's default
 SEED = 20_000_101
 SIZES = (Size(100), Size(350), Size(1000), Size(2000), Size(5000))
 BUSY = (Size(350, 50), Size(2000, 50))  # few volunteers with fifty photos each
-BASES = {-3.0: "weakest", -2.0: "weak", -1.0: "weak", 0.0: RIVAL, 1.0: "strong", 2.0: "strong", 3.0: "strong"}
+KINDS = (  # how much better, and which real model stands behind it; production itself: alike but for those points
+    Kind(-2.0, "weak"), Kind(-2.0, "production"), Kind(-1.0, "weak"), Kind(0.0, RIVAL),
+    Kind(1.0, "strong"), Kind(2.0, "strong"), Kind(3.0, "strong"),
+)  # fmt: skip
 MOST_WRONG, LEAST_POWER = 0.05, 0.8
 OLD, NEW = 1000, 900  # bytes
 
@@ -47,26 +52,26 @@ def main() -> bool:
 
 def _judge(pool: Pool, size: Size) -> list[Cell]:
     """All candidates on the same nights."""
-    made = {points: make_candidate(pool, base, points) for points, base in BASES.items()}
-    photos = {points: Photos(pool, answers) for points, (answers, _) in made.items()}
-    counts = {points: [0, 0, 0, 0] for points in made}
+    made = {kind: make_candidate(pool, kind.base, kind.points) for kind in KINDS}
+    photos = {kind: Photos(pool, answers) for kind, (answers, _) in made.items()}
+    nights: dict[Kind, list[tuple[bool, bool, bool, bool]]] = {kind: [] for kind in KINDS}
     people = 0
     for places, times in draw_nights(pool, size, NIGHTS, SEED):
-        for points, one in photos.items():
+        for kind, one in photos.items():
             answers = one.take(places, times)
-            verdict = gates.decide(_evidence(answers))
-            is_out = verdict.decision == GateDecision.PUBLISH
-            counts[points][0] += is_out and verdict.why.startswith("better")
-            counts[points][1] += is_out
-            counts[points][2] += "fallen_labels" in verdict.figures
-            counts[points][3] += verdict.figures["lower_bound"] > points / 100
+            nights[kind].append(_read(gates.decide(_evidence(answers)), kind))
         people += len({one.volunteer for one in answers})
     return [
-        Cell(
-            size.photos, round(people / NIGHTS), points, made[points][1], *(count / NIGHTS for count in counts[points])
-        )
-        for points in made
+        Cell(size, round(people / NIGHTS), kind, made[kind][1], *np.mean(found, axis=0).tolist())
+        for kind, found in nights.items()
     ]
+
+
+def _read(verdict: Verdict, kind: Kind) -> tuple[bool, bool, bool, bool]:
+    """Published as better; published as that or as smaller; kept for a label; the bound was above the truth."""
+    is_out = verdict.decision == GateDecision.PUBLISH
+    is_better = is_out and verdict.why.startswith("better")
+    return is_better, is_out, "fallen_labels" in verdict.figures, verdict.figures["lower_bound"] > kind.points / 100
 
 
 def _evidence(answers: list[Answer]) -> Evidence:
@@ -76,7 +81,7 @@ def _evidence(answers: list[Answer]) -> Evidence:
 
 def _emit(cell: Cell) -> bool:
     """Prints a cell's figures; whether those with a target met it."""
-    where = f"gate, {cell.photos} golden photos by {cell.people} volunteers, {say(cell.points)}"
+    where = f"gate, {cell.size.photos} golden photos by {cell.people} volunteers, {cell.kind.say()}"
     met = [
         _line(f"{where}: published as better", cell.better, _target(cell)),
         _line(f"{where}: published when smaller", cell.smaller, _target(cell)),
@@ -88,9 +93,9 @@ def _emit(cell: Cell) -> bool:
 
 def _target(cell: Cell) -> float | None:
     """What the share of published nights may or must be, if anything."""
-    if cell.points <= -2:
+    if cell.kind.points <= -2:
         return MOST_WRONG
-    return LEAST_POWER if cell.points >= 3 and cell.photos >= 2000 else None
+    return LEAST_POWER if cell.kind.points >= 3 and cell.size.photos >= 2000 and not cell.size.each else None
 
 
 def _line(name: str, value: float, target: float | None) -> bool:

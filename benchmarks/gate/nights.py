@@ -31,6 +31,22 @@ class Size:
     each: int = 0
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A candidate: how many points better than production it truly is, and the real model that stands behind it."""
+
+    points: float
+    base: str
+
+    def say(self) -> str:
+        """In words: "2 points worse"."""
+        if not self.points:
+            return "as good"
+        count = f"{abs(self.points):g} {'point' if abs(self.points) == 1 else 'points'}"
+        alike = ", else alike" if self.base == "production" else ""
+        return f"{count} {'better' if self.points > 0 else 'worse'}{alike}"
+
+
 def make_pool(rows: Rows) -> Pool:
     """Sorts the real answers for drawing."""
     rows = sorted(rows, key=lambda row: (row["volunteer"], row["photo"]))
@@ -40,19 +56,22 @@ def make_pool(rows: Rows) -> Pool:
 
 
 def make_candidate(pool: Pool, base: str, points: float) -> tuple[list[str], float]:
-    """Answers of a model that is truly ``points`` better than production on the pool, and how often the two disagree.
+    """Answers of a model that is truly ``points`` better than production, on every label, and how often they disagree.
 
     It is the real model ``base``, mended or spoiled on as few photos as bring it to the difference: mended where most
     of the other real models are right, spoiled where most are wrong, so that it stays right and wrong about the same
     people's photos as models are.
     """
     right = pool.right[base].copy()
-    wanted = round(len(right) * points / 100) + int(pool.right["production"].sum())
     ease = sum(flags.astype(int) for flags in pool.right.values()) + np.random.default_rng(1).random(len(right))
-    lacking = wanted - int(right.sum())
-    places = np.flatnonzero(~right if lacking > 0 else right)
-    places = places[np.argsort(-ease[places] if lacking > 0 else ease[places])][: abs(lacking)]
-    right[places] = lacking > 0
+    labels = np.array([int(row["label"]) for row in pool.rows])
+    gains = np.diff(np.round(np.cumsum(np.bincount(labels)) * points / 100), prepend=0).astype(int)
+    for label, gain in enumerate(gains.tolist()):
+        mine = np.flatnonzero(labels == label)
+        lacking = int(pool.right["production"][mine].sum()) + gain - int(right[mine].sum())
+        places = mine[right[mine] != (lacking > 0)]
+        order = np.argsort(-ease[places] if lacking > 0 else ease[places])
+        right[places[order][: abs(lacking)]] = lacking > 0
     answers = [_answer(row, base, is_right=is_right) for row, is_right in zip(pool.rows, right.tolist(), strict=True)]
     return answers, float((right != pool.right["production"]).mean())
 

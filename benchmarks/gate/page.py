@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.gate.nights import Kind, Size
+
 BEGIN, END = "<!-- figures of `python -m benchmarks gate` -->", "<!-- end of the figures -->"
 
 
@@ -11,9 +13,9 @@ BEGIN, END = "<!-- figures of `python -m benchmarks gate` -->", "<!-- end of the
 class Cell:
     """One candidate on golden sets of one size. All but the first three are shares of the nights, or of answers."""
 
-    photos: int
-    people: int
-    points: float
+    size: Size
+    people: int  # in the mean
+    kind: Kind
     disagreement: float  # how often candidate and production differ in being right
     better: float  # published for being better
     smaller: float  # published for being better, or no worse and smaller
@@ -32,27 +34,19 @@ def write_page(path: Path, cells: Sequence[Cell]) -> None:
 
 
 def _lines(cells: Sequence[Cell]) -> Iterator[str]:
-    points = sorted({cell.points for cell in cells})
-    sizes = list(dict.fromkeys((cell.photos, cell.people) for cell in cells))
-    found = {(cell.photos, cell.people, cell.points): cell for cell in cells}
+    kinds = list(dict.fromkeys(cell.kind for cell in cells))
+    found = {(cell.size, cell.kind): cell for cell in cells}
+    sizes = {cell.size: cell.people for cell in cells}
     for title, name in (
         ("Published because it is better", "better"),
         ("Published when its files are smaller too, or it answers a new label", "smaller"),
         ("Kept because a label became clearly worse", "fallen"),
-        ("The bound was above the truth (may be 5%)", "over"),
+        ("The bound was above the truth", "over"),
     ):
         yield ""
-        yield f"| {title} | " + " | ".join(say(point) for point in points) + " |"
-        yield "|---|" + "---:|" * len(points)
-        for photos, people in sizes:
-            shares = (getattr(found[photos, people, point], name) for point in points)
-            cells_of_row = " | ".join(f"{share:.1%}" for share in shares)
-            yield f"| {photos:,} golden photos by {people} volunteers | {cells_of_row} |"
+        yield f"| {title} | " + " | ".join(kind.say() for kind in kinds) + " |"
+        yield "|---|" + "---:|" * len(kinds)
+        for size, people in sizes.items():
+            shares = " | ".join(f"{getattr(found[size, kind], name):.1%}" for kind in kinds)
+            yield f"| {size.photos:,} golden photos by {people} volunteers | {shares} |"
     yield ""
-
-
-def say(points: float) -> str:
-    """A true difference in words: "2 points worse"."""
-    if not points:
-        return "as good"
-    return f"{abs(points):g} {'point' if abs(points) == 1 else 'points'} {'better' if points > 0 else 'worse'}"

@@ -66,6 +66,12 @@ def test_photos_without_any_loss_show_three_in_so_many(count: int) -> None:
     assert found.lower_bound == pytest.approx(-3 / count, rel=0.1)
 
 
+def test_photos_without_any_loss_show_less_where_few_people_gave_many() -> None:
+    by_many, by_few = (comparing.compare(answers(0, 0, 350, volunteers=count)).lower_bound for count in (35, 7))
+    assert by_many > -0.01
+    assert by_few < -0.03
+
+
 def test_what_fewer_volunteers_show_is_less_sure() -> None:
     by_few, by_many = (
         comparing.compare(

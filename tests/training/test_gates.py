@@ -19,7 +19,7 @@ FILES = (Candidate("litert fp32", 1000, 0.0), Candidate("litert int8", 300, 0.00
 BYTES = {"litert fp32": 1000, "litert int8": 300}
 
 
-def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int = 10) -> list[Answer]:
+def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int = 40) -> list[Answer]:
     """So many photos where the candidate alone, the other alone, both, or neither is right."""
     kinds = (
         [("five", "ten")] * wins + [("ten", "five")] * losses + [("five", "five")] * both + [("ten", "ten")] * neither
@@ -205,7 +205,7 @@ def test_a_margin_too_fine_for_so_few_photos_says_how_many_it_needs() -> None:
     files = [replace(file, bytes=1) for file in FILES]
     verdict = gates.decide(against(answers(0, 0, 200), artifacts=files))
     assert verdict.decision == KEEP
-    assert verdict.why.endswith("So fine a margin needs at least 300 golden photos.")
+    assert verdict.why.endswith("So fine a margin needs at least 300 golden photos by 30 volunteers.")
 
 
 def test_photos_by_few_volunteers_are_called_optimistic() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.domain.comparing import FEW_GROUPS, RISK, Answer, Comparison, compare, find_falls
+from training.domain.comparing import DIFFERENT, FEW_GROUPS, RISK, Answer, Comparison, compare, find_falls
 from training.enums import GateDecision
 
 MAX_FLIPS = 0.01  # share of the fp32 model's golden answers an artifact may change
@@ -143,8 +143,11 @@ def _not_as_good(found: Comparison, margin: float) -> str:
     """With advice where no result could have been enough: without any loss, n photos show 3 / n at best."""
     if found.lower_bound > -margin:
         return ""
-    needed = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
-    advice = f" So fine a margin needs at least {needed} golden photos." if found.photos < needed else ""
+    photos = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
+    people = math.ceil(photos / DIFFERENT)
+    is_too_fine = found.photos < photos or (found.by == "volunteers" and found.groups < people)
+    needs = f"So fine a margin needs at least {photos} golden photos by {people} volunteers."
+    advice = f" {needs}" if is_too_fine else ""
     return f"not shown to be as good within {_points(margin)}: {_say(found)}.{advice}"
 
 
