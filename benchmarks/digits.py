@@ -35,7 +35,7 @@ MOST_FLIPS, MOST_BYTES, LEAST_ACCURACY = 0.01, 0.28, 0.95
 
 def main() -> bool:
     """Prints every fold, then the means; returns whether every target was met."""
-    shared = _shared_data()
+    shared = shared_data()
     if not (shared / "sign-digits" / "manifest.csv").is_file():
         skip(
             "digits", f"There is no sign-digits/manifest.csv in {shared}; DAYBREAK_SHARED_DATA may name another folder."
@@ -51,7 +51,7 @@ def main() -> bool:
             shutil.rmtree(base)
 
 
-def _shared_data() -> Path:
+def shared_data() -> Path:
     named = os.environ.get("DAYBREAK_SHARED_DATA")
     return Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
 

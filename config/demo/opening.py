@@ -17,7 +17,7 @@ REVIEWER = "demo@example.org"
 SLUG = "demo"
 INPUT_SIZE = 128  # pixels
 MIN_GOLDEN = 15  # photos a label
-MARGIN = 0.08  # wide, because about a hundred golden photos cannot tell two good models apart more finely
+MARGIN = 0.1  # wide, because about a hundred golden photos cannot tell two good models apart more finely
 
 
 def open_project(plan: Plan, *, pretrained: str, architecture: str, fit_budget_s: int) -> Project:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from training.domain import gates
-from training.domain.gates import Answer, Candidate, Evidence
+from training.domain import comparing, gates
+from training.domain.comparing import Answer
+from training.domain.gates import Candidate, Evidence
 from training.enums import GateDecision
 
 PUBLISH, KEEP = GateDecision.PUBLISH, GateDecision.KEEP
@@ -18,7 +19,7 @@ FILES = (Candidate("litert fp32", 1000, 0.0), Candidate("litert int8", 300, 0.00
 BYTES = {"litert fp32": 1000, "litert int8": 300}
 
 
-def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int = 10) -> list[Answer]:
+def answers(wins: int, losses: int, both: int, neither: int = 0, volunteers: int = 40) -> list[Answer]:
     """So many photos where the candidate alone, the other alone, both, or neither is right."""
     kinds = (
         [("five", "ten")] * wins + [("ten", "five")] * losses + [("five", "five")] * both + [("ten", "ten")] * neither
@@ -93,13 +94,13 @@ def test_an_artifact_that_flips_answers_is_never_shipped(evidence: Evidence, fli
 
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_is_a_probability_that_falls_with_wins(wins: int, losses: int) -> None:
-    assert 0 <= gates.mcnemar(wins + 1, losses) <= gates.mcnemar(wins, losses) <= 1
+    assert 0 <= comparing.mcnemar(wins + 1, losses) <= comparing.mcnemar(wins, losses) <= 1
 
 
 # --- examples ------------------------------------------------------------------------------------------------------
 def test_mcnemar_knows_the_textbook_figures() -> None:
-    assert gates.mcnemar(8, 1) == pytest.approx(10 / 512)
-    assert gates.mcnemar(0, 0) == 1.0
+    assert comparing.mcnemar(8, 1) == pytest.approx(10 / 512)
+    assert comparing.mcnemar(0, 0) == 1.0
 
 
 def test_the_first_release_is_published_when_clearly_better_than_the_commonest_answer() -> None:
@@ -129,14 +130,14 @@ def test_a_little_better_is_not_better() -> None:
 
 def test_as_good_and_smaller_is_published() -> None:
     files = [replace(FILES[0], bytes=900), replace(FILES[1], bytes=250)]
-    verdict = gates.decide(against(answers(wins=0, losses=0, both=200), artifacts=files))
+    verdict = gates.decide(against(answers(wins=0, losses=0, both=400), artifacts=files))
     assert verdict.decision == PUBLISH
     assert "its files are 12% smaller" in verdict.why
 
 
 def test_as_good_with_a_new_label_that_meets_its_floor_is_published() -> None:
     new = [Answer(f"v{n}", "twenty", "twenty" if n else "ten", "ten") for n in range(6)]
-    evidence = against(answers(0, 0, 200) + new, labels=(*LABELS, "twenty"))
+    evidence = against(answers(0, 0, 400) + new, labels=(*LABELS, "twenty"))
     verdict = gates.decide(evidence)
     assert verdict.decision == PUBLISH
     assert "it answers the new label twenty (5 of 6 golden photos right)" in verdict.why
@@ -144,7 +145,7 @@ def test_as_good_with_a_new_label_that_meets_its_floor_is_published() -> None:
 
 def test_a_new_label_below_its_floor_is_no_reason_to_publish() -> None:
     new = [Answer(f"v{n}", "twenty", "twenty" if n < 2 else "ten", "ten") for n in range(6)]
-    verdict = gates.decide(against(answers(0, 0, 200) + new, labels=(*LABELS, "twenty")))
+    verdict = gates.decide(against(answers(0, 0, 400) + new, labels=(*LABELS, "twenty")))
     assert verdict.decision == KEEP
     assert "twenty (2 of 6 golden photos right)" in verdict.why
 
@@ -159,7 +160,7 @@ def test_worse_is_kept_even_with_a_new_label() -> None:
 def test_slow_decline_stops_at_the_best_of_ninety_days() -> None:
     files = [replace(file, bytes=1) for file in FILES]
     slow = answers(0, 20, 180)
-    verdict = gates.decide(against(answers(0, 0, 200), artifacts=files, best=slow))
+    verdict = gates.decide(against(answers(0, 0, 400), artifacts=files, best=slow))
     assert verdict.decision == KEEP
     assert "the best release of the last 90 days" in verdict.why
 
@@ -185,5 +186,29 @@ def test_a_withheld_artifact_is_named_in_the_reason() -> None:
 
 
 def test_few_golden_volunteers_are_not_resampled() -> None:
-    found = gates.compare(answers(20, 1, 60, volunteers=2))
+    found = comparing.compare(answers(20, 1, 60, volunteers=2))
     assert (found.by, found.groups) == ("photos", 81)
+
+
+def test_better_on_the_whole_is_kept_where_a_label_became_clearly_worse() -> None:
+    fives = answers(wins=60, losses=0, both=240)
+    tens = [replace(one, label="ten", candidate="five", other="ten") for one in answers(0, 12, 0)]
+    tens += [replace(one, label="ten", candidate="ten", other="ten") for one in answers(0, 0, 28)]
+    verdict = gates.decide(against(fives + tens))
+    assert verdict.decision == KEEP
+    said = "clearly worse on ten (right on 70.0% of its 40 golden photos against 100.0%, p < 0.001)."
+    assert verdict.why == said
+    assert [one["label"] for one in verdict.figures["fallen_labels"]] == ["ten"]
+
+
+def test_a_margin_too_fine_for_so_few_photos_says_how_many_it_needs() -> None:
+    files = [replace(file, bytes=1) for file in FILES]
+    verdict = gates.decide(against(answers(0, 0, 200), artifacts=files))
+    assert verdict.decision == KEEP
+    assert verdict.why.endswith("So fine a margin needs at least 300 golden photos by 30 volunteers.")
+
+
+def test_photos_by_few_volunteers_are_called_optimistic() -> None:
+    verdict = gates.decide(against(answers(wins=30, losses=2, both=168, volunteers=4)))
+    assert verdict.decision == PUBLISH
+    assert "optimistic, because fewer than 5 volunteers took them" in verdict.why

@@ -3,39 +3,26 @@
 First release: the candidate must be clearly better than always giving the commonest answer, that is, the one-sided 95%
 lower bound of the difference is above zero. After that, on the golden photos of labels both models know, it must be
 better (bound above zero and exact McNemar p < 0.05), or no worse by more than the project's margin and either smaller
-or able to answer a new label. Nothing may be worse by more than the margin than the best release of the last 90 days.
-Bounds come from a bootstrap that resamples volunteers, because photos of one person are not independent.
+or able to answer a new label. No label may become clearly worse, however good the rest is. Nothing may be worse by more
+than the margin than the best release of the last 90 days. ``docs/gate.md`` says what that means on how many photos.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from training.domain.comparing import DIFFERENT, FEW_GROUPS, RISK, Answer, Comparison, compare, find_falls
 from training.enums import GateDecision
 
-RESAMPLES = 2000
-SEED = 20_000_101  # fixed: the same figures give the same decision
-DRAWN_AT_ONCE = 1_000_000  # groups: 30 MB, however many volunteers a project has
-RISK = 0.05  # of calling a candidate better, or no worse, when it is not
-FEW_GROUPS = 5  # below it volunteers cannot be resampled sensibly, so photos are, and the figures say so
 MAX_FLIPS = 0.01  # share of the fp32 model's golden answers an artifact may change
 SMALLER_BY = 0.05  # what counts as smaller: 5% fewer bytes over the files both have
 NEW_LABEL_RECALL = 0.6
 NEW_LABEL_PHOTOS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One golden photo: the truth, the candidate's answer, and the other model's (None: it was not asked)."""
-
-    volunteer: str
-    label: str
-    candidate: str
-    other: str | None = None
+NO_LOSS_SHOWS = (
+    3.0  # the rule of three: with 95% certainty, what never happened on n photos happens on fewer than 3 / n
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +47,6 @@ class Evidence:
     known_bytes: Mapping[str, int] = field(default_factory=dict)  # artifact name to size, of the release in use
     best: Sequence[Answer] = ()  # against the best release of 90 days, where that is another one
     is_unchanged: bool = False  # the candidate is the very model in use
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two models on the same photos. Accuracies and differences are shares of 1; ``p_better`` is one-sided."""
-
-    photos: int
-    groups: int
-    by: str  # "volunteers" or "photos": what was resampled
-    accuracy: float
-    other_accuracy: float
-    lower_bound: float
-    p_better: float
-
-    @property
-    def difference(self) -> float:
-        """How much more often the candidate is right."""
-        return self.accuracy - self.other_accuracy
-
-    def to_json(self) -> dict[str, Any]:
-        """For the gate's stage row."""
-        names = ("photos", "groups", "by", "accuracy", "other_accuracy", "difference", "lower_bound", "p_better")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,54 +91,6 @@ def sort_artifacts(artifacts: Iterable[Candidate]) -> tuple[tuple[str, ...], dic
     return tuple(shipped), withheld
 
 
-def compare(answers: Sequence[Answer]) -> Comparison:
-    """The candidate against the other model on the same photos; at least one photo, each with both answers."""
-    groups = _differences_by_group(answers)
-    discordant = Counter((one.candidate == one.label) - (one.other == one.label) for one in answers)
-    right = sum(one.candidate == one.label for one in answers)
-    other_right = sum(one.other == one.label for one in answers)
-    is_grouped = len(groups) >= FEW_GROUPS
-    if not is_grouped:
-        groups = [(float(gain), 1) for gain, count in sorted(discordant.items()) for _ in range(count)]
-    return Comparison(
-        photos=len(answers),
-        groups=len(groups),
-        by="volunteers" if is_grouped else "photos",
-        accuracy=right / len(answers),
-        other_accuracy=other_right / len(answers),
-        lower_bound=_lower_bound(groups),
-        p_better=mcnemar(discordant[1], discordant[-1]),
-    )
-
-
-def mcnemar(wins: int, losses: int) -> float:
-    """Exact one-sided p: how often a fair coin would give the candidate at least ``wins`` of all photos that differ."""
-    total = wins + losses
-    return float(sum(math.comb(total, k) for k in range(wins, total + 1)) / 2**total)
-
-
-def _differences_by_group(answers: Sequence[Answer]) -> list[tuple[float, int]]:
-    """For each volunteer, by name: by how many photos the candidate wins, and how many photos there are."""
-    gains: dict[str, int] = defaultdict(int)
-    counts: Counter[str] = Counter()
-    for one in answers:
-        gains[one.volunteer] += (one.candidate == one.label) - (one.other == one.label)
-        counts[one.volunteer] += 1
-    return [(float(gains[name]), counts[name]) for name in sorted(counts)]
-
-
-def _lower_bound(groups: Sequence[tuple[float, int]]) -> float:
-    """The one-sided 95% bound of the difference in accuracy, by resampling whole groups."""
-    gains, counts = (np.array(column, dtype=float) for column in zip(*groups, strict=True))
-    random = np.random.default_rng(SEED)
-    rows = max(1, DRAWN_AT_ONCE // len(groups))
-    means: list[float] = []
-    while len(means) < RESAMPLES:
-        drawn = random.integers(0, len(groups), (min(rows, RESAMPLES - len(means)), len(groups)))
-        means += (gains[drawn].sum(axis=1) / counts[drawn].sum(axis=1)).tolist()
-    return float(np.quantile(means, RISK, method="lower"))
-
-
 def _judge_first(evidence: Evidence, _: Sequence[Candidate]) -> tuple[GateDecision, str, dict[str, Any]]:
     if not evidence.answers:
         return GateDecision.KEEP, "there are no golden photos to judge on.", {}
@@ -193,26 +109,60 @@ def _judge_first(evidence: Evidence, _: Sequence[Candidate]) -> tuple[GateDecisi
 
 def _judge_against(evidence: Evidence, shipped: Sequence[Candidate]) -> tuple[GateDecision, str, dict[str, Any]]:
     known = set(evidence.known or ())
-    shared = [one for one in evidence.answers if one.label in known & set(evidence.labels) and one.other is not None]
+    both = known & set(evidence.labels)
+    shared = [one for one in evidence.answers if one.label in both and one.other is not None]
     if not shared:
         return GateDecision.KEEP, "there is no golden photo on which it could be compared with the model in use.", {}
     found = compare(shared)
     figures: dict[str, Any] = {"against": "model in use", **found.to_json()}
-    said = (
-        f"{found.accuracy:.1%} against {found.other_accuracy:.1%} on {found.photos} golden photos "
-        f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar p = {found.p_better:.3f})"
+    worse = (
+        _worse_than_best(evidence, figures) or _not_as_good(found, evidence.margin) or _worse_labels(shared, figures)
     )
-    if worse := _worse_than_best(evidence, figures):
+    if worse:
         return GateDecision.KEEP, worse, figures
+    said = _say(found)
     if found.lower_bound > 0 and found.p_better < RISK:
         return GateDecision.PUBLISH, f"better than the model in use: {said}.", figures
-    if found.lower_bound <= -evidence.margin:
-        return GateDecision.KEEP, f"not shown to be as good within {_points(evidence.margin)}: {said}.", figures
     gains = _other_gains(evidence, shipped, known)
     if gains:
         return GateDecision.PUBLISH, f"no worse than the model in use, {said}, and {' and '.join(gains)}.", figures
     missed = _missed_labels(evidence, known)
     return GateDecision.KEEP, f"no better than the model in use, {said}, not smaller, and {missed}.", figures
+
+
+def _say(found: Comparison) -> str:
+    said = (
+        f"{found.accuracy:.1%} against {found.other_accuracy:.1%} on {found.photos} golden photos "
+        f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar {_chance(found.p_better)}"
+    )
+    few = f"; optimistic, because fewer than {FEW_GROUPS} volunteers took them" if found.by == "photos" else ""
+    return f"{said}{few})"
+
+
+def _not_as_good(found: Comparison, margin: float) -> str:
+    """With advice where no result could have been enough: without any loss, n photos show 3 / n at best."""
+    if found.lower_bound > -margin:
+        return ""
+    photos = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
+    people = math.ceil(photos / DIFFERENT)
+    is_too_fine = found.photos < photos or (found.by == "volunteers" and found.groups < people)
+    needs = f"So fine a margin needs at least {photos} golden photos by {people} volunteers."
+    advice = f" {needs}" if is_too_fine else ""
+    return f"not shown to be as good within {_points(margin)}: {_say(found)}.{advice}"
+
+
+def _worse_labels(shared: Sequence[Answer], figures: dict[str, Any]) -> str:
+    """A model that is better on the whole may have forgotten a label, and the people who need it would notice."""
+    falls = find_falls(shared)
+    if not falls:
+        return ""
+    figures["fallen_labels"] = [fall.to_json() for fall in falls]
+    said = (
+        f"{one.label} (right on {one.recall:.1%} of its {one.photos} golden photos against {one.other_recall:.1%}, "
+        f"{_chance(one.p)})"
+        for one in falls
+    )
+    return f"clearly worse on {' and '.join(said)}."
 
 
 def _worse_than_best(evidence: Evidence, figures: dict[str, Any]) -> str:
@@ -266,3 +216,8 @@ def _missed_labels(evidence: Evidence, known: set[str]) -> str:
 
 def _points(share: float) -> str:
     return f"{100 * share:.1f} points"
+
+
+def _chance(p: float) -> str:
+    said = f"{p:.3f}"
+    return "p < 0.001" if said == "0.000" else f"p = {said}"

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from foundation import blobs
-from training.domain import gates, inputs, learning, stages
+from training.domain import comparing, gates, inputs, learning, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import RunState, StageName
 from training.models import Run, Stage
@@ -73,11 +73,11 @@ def _candidates(run: Run) -> list[gates.Candidate]:
     ]
 
 
-def _answer(line: dict[str, Any], other: str | None) -> gates.Answer:
-    return gates.Answer(line["volunteer"], line["label"], line["answer"], other)
+def _answer(line: dict[str, Any], other: str | None) -> comparing.Answer:
+    return comparing.Answer(line["volunteer"], line["label"], line["answer"], other)
 
 
-def _against_best(run: Run, lines: list[dict[str, Any]], production: Run | None) -> list[gates.Answer]:
+def _against_best(run: Run, lines: list[dict[str, Any]], production: Run | None) -> list[comparing.Answer]:
     """Tonight's answers beside those of the best release of 90 days, on the golden photos both were judged on.
 
     Empty where that release is the one in use, or there is none. Only photos of labels both can answer count.
