@@ -8,6 +8,7 @@ with production as little as two models of this data can.
 
 import csv
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _embed(shared: Path, rows: Rows) -> npt.NDArray[np.float32]:
     network.backbone.load_state_dict(read_backbone(shared / "pretrained" / f"{ARCH}-imagenet1k.safetensors", ARCH))
     with tempfile.TemporaryDirectory(prefix="daybreak-gate-") as name:
         photos = [_laid_out(shared / "sign-digits" / row["file"], row, Path(name)) for row in rows]
-        features = embed_photos(network, Path(name), photos, Progress("gate", human=True))
+        features = embed_photos(network, Path(name), photos, Progress("gate", human=True), threads=os.cpu_count() or 1)
     return np.stack([features[photo.sha256].float().numpy() for photo in photos])
 
 
