@@ -56,10 +56,11 @@ def test_view_of_a_hand_that_does_not_shake_is_the_photo_itself(size: tuple[int,
 @given(SHAKES, SIZES, st.integers(0, 99))
 def test_view_has_no_border_that_was_not_in_the_photo(hand: Shake, size: tuple[int, int], seed: int) -> None:
     views = shake.draw_views(photo(), seed, hand)
-    for view, seen in zip(views, shake.see(noise(size, 120, 180), views, CONTRACT), strict=True):
+    for view, seen in zip(views, shake.see(noise(size, 200, 240), views, CONTRACT), strict=True):
         assert seen.shape == (64, 64, 3)
-        assert seen.min() >= 100 * view.light  # bicubic overshoots noise by up to 17 levels of these 60
-        assert seen.max() <= min(200 * view.light, 255)
+        # Pillow's bicubic weights add up to 1.5 in size along a line, so noise of 220 +- 20 stays above
+        # 220 - 20 * 1.5**2; one part black in four would not.
+        assert seen.min() >= 175 * view.light - 1
 
 
 @given(SHAKES, st.integers(0, 99))
