@@ -11,7 +11,6 @@ import io
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.lines import emit
 from training.ml.contract import ARCHES, InputContract, ManifestPhoto
 from training.ml.embed import embed_photos
-from training.ml.engine import open_engine
+from training.ml.engine import open_engine, write_features
 from training.ml.lines import Progress
 from training.ml.networks import Network, ready_to_export
 from training.ml.photos import BATCH, read_batches
@@ -96,29 +95,12 @@ def _eager(network: Network) -> Embed:
     return embed
 
 
-class _Features(torch.nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.network.features(image)
-
-
 def _onnx(network: Network) -> Embed:
     import onnxruntime
 
-    written = io.BytesIO()
-    example = (torch.zeros(2, 3, SIZE, SIZE),)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Features(ready_to_export(network).network).eval(), example, written, input_names=["image"],  # type: ignore[arg-type]  # a file is fine without dynamo
-            dynamic_axes={"image": {0: "photos"}}, dynamo=False,
-        )  # fmt: skip
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = CORES
-    session = onnxruntime.InferenceSession(written.getvalue(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(write_features(network), options, providers=["CPUExecutionProvider"])
 
     def embed(folder: Path, photos: Sequence[ManifestPhoto]) -> list[object]:
         return [

@@ -14,7 +14,7 @@ from typing import Any
 
 import django
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 
 from foundation import services
 
@@ -55,3 +55,11 @@ def _services() -> None:
     """PostgreSQL and Redis, unless the environment names others."""
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         services.ensure(HOME)
+
+
+@pytest.fixture
+def storage(settings: LazySettings, tmp_path: Path) -> Path:
+    """An empty storage of this test's own."""
+    folder = tmp_path / "blobs"
+    settings.STORAGE_URL = f"file://{folder}"
+    return folder

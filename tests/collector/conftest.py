@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pillow_heif
 import pytest
-from django.conf import LazySettings
 from django.test import Client
 from PIL import Image
 
@@ -193,14 +192,6 @@ def otto(db: None) -> User:
 @pytest.fixture
 def charlie(db: None) -> User:
     return User.objects.create_user("charlie@example.org", "correct horse", display_name="Charlie")
-
-
-@pytest.fixture
-def storage(settings: LazySettings, tmp_path: Path) -> Path:
-    """An empty storage of this test's own."""
-    folder = tmp_path / "blobs"
-    settings.STORAGE_URL = f"file://{folder}"
-    return folder
 
 
 def stored(folder: Path) -> list[str]:

@@ -1,12 +1,10 @@
 """Your account: logins listed and ended, everything taken along, everything erased."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.conf import LazySettings
 from django.test import Client
 
 from collector.domain import devices, exports
@@ -15,12 +13,7 @@ from config.web.browsers import say_browser
 from foundation.models import User
 from tests import pages
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: LazySettings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
@@ -36,6 +36,12 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         call_command("flush", interactive=False, verbosity=0)
         if made:
             teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def own_home(storage: Path, settings: LazySettings, tmp_path: Path) -> None:
+    """A storage and a home of this test's own."""
+    settings.DAYBREAK_HOME = tmp_path / "home"
 
 
 @pytest.fixture

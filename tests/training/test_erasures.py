@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import Settings
 
 from collector.domain import devices, joining, photos
 from collector.domain import erasures as asked
@@ -24,13 +23,7 @@ from training.domain.manifests import read_lines
 from training.enums import RunState, Side, StageName
 from training.models import Run, SplitSide, Stage
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
-    settings.DAYBREAK_HOME = tmp_path / "home"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
 @pytest.fixture

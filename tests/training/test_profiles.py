@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 from PIL import Image
-from pytest_django import Settings
 
 from collector.domain import projects
 from collector.enums import PhotoState
@@ -21,12 +20,7 @@ from tests import pages
 from training.domain import pictures
 from training.ml import contract
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
 
 @pytest.fixture

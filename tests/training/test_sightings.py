@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from collector.domain import photos
 from collector.enums import DeletionCause
@@ -18,13 +17,7 @@ from training.domain.manifests import read_lines
 from training.enums import Side, StageName
 from training.models import Run, Stage
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
-    settings.DAYBREAK_HOME = tmp_path / "home"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
 def mistakes_of(run: Run) -> list[tuple[Mistake, str]]:

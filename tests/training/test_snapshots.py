@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from collector.domain import photos, projects
 from collector.enums import LabelState, PhotoState
@@ -22,13 +21,7 @@ from training.enums import RunState, Side
 from training.ml import contract
 from training.models import Run, SplitSide, Stage
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
-    settings.DAYBREAK_HOME = tmp_path / "home"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
 @pytest.fixture

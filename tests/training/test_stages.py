@@ -23,14 +23,8 @@ from training.domain.shifts import NightStoppedError, Shift, Told
 from training.enums import RunState, StageName
 from training.models import Run, Stage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 COST = {"seconds": 1.0, "cpu_seconds": 2.0}
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
-    settings.STORAGE_URL = f"file://{tmp_path / 'blobs'}"
-    settings.DAYBREAK_HOME = tmp_path / "home"
 
 
 def claim(run: Run) -> jobs.Lease:

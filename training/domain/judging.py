@@ -8,8 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from foundation import blobs
-from training.domain import comparing, gates, inputs, learning, stages
+from training.domain import comparing, gates, inputs, learning, manifests, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import RunState, StageName
 from training.models import Run, Stage
@@ -90,7 +89,7 @@ def _against_best(run: Run, lines: list[dict[str, Any]], production: Run | None)
     best = max(rows, key=lambda row: float(row.result.get("golden_accuracy") or 0), default=None)
     if best is None or production is None or best.run_id == production.pk or PREDICTIONS not in best.files:
         return []
-    then = {line["photo"]: line for line in _parse(blobs.read(stages.blob_key(best.files[PREDICTIONS])).decode())}
+    then = {line["photo"]: line for line in manifests.read_lines(best, PREDICTIONS)}
     taught = {label["slug"] for label in best.run.inputs["spec"]["labels"]}
     return [
         _answer(line, then[line["photo"]]["answer"])
@@ -100,8 +99,4 @@ def _against_best(run: Run, lines: list[dict[str, Any]], production: Run | None)
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:
-    return _parse(path.read_text("utf-8"))
-
-
-def _parse(text: str) -> Iterator[dict[str, Any]]:
-    return (json.loads(line) for line in text.splitlines() if line)
+    return (json.loads(line) for line in path.read_text("utf-8").splitlines() if line)

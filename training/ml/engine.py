@@ -55,7 +55,7 @@ def _onnx_runtime(network: Network, threads: int) -> Engine:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(_written(network), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(write_features(network), options, providers=["CPUExecutionProvider"])
 
     def compute(pixels: Tensor) -> Tensor:
         image = np.ascontiguousarray(pixels.numpy(), dtype=np.float32)
@@ -66,8 +66,8 @@ def _onnx_runtime(network: Network, threads: int) -> Engine:
     return compute
 
 
-def _written(network: Network) -> bytes:
-    """The network's features as ONNX, by the exporter that needs a second; the newer one needs ten."""
+def write_features(network: Network) -> bytes:
+    """The features of ``image`` (photos, 3, size, size) as ONNX, by the exporter that needs a second, not ten."""
     written, size = io.BytesIO(), network.contract.size
     example = (torch.zeros(2, 3, size, size),)
     with warnings.catch_warnings():

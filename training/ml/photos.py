@@ -9,7 +9,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +79,18 @@ def read_batches(
     def read(photo: ManifestPhoto) -> Pixels:
         return prepare(read_photo(folder, photo), contract, antialias=antialias)
 
-    parts = [photos[start : start + BATCH] for start in range(0, len(photos), BATCH)]
-    with ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="decode") as decoders:
-        ahead = [decoders.submit(read, photo) for photo in parts[0]] if parts else []
-        try:
-            for part, following in zip_longest(parts, parts[1:], fillvalue=()):
-                decoded, ahead = ahead, [decoders.submit(read, photo) for photo in following]
-                pixels = np.stack([photo.result() for photo in decoded])
-                yield part, torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        finally:
-            decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
+    decoders = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="decode")
+    ahead = [decoders.submit(read, photo) for photo in photos[:BATCH]]
+    try:
+        for start in range(0, len(photos), BATCH):
+            decoded, ahead = (
+                ahead,
+                [decoders.submit(read, photo) for photo in photos[start + BATCH : start + 2 * BATCH]],
+            )
+            pixels = np.stack([photo.result() for photo in decoded])
+            yield photos[start : start + BATCH], torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    finally:
+        decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
 
 
 def shrunk_photos(folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract) -> list[int]:
