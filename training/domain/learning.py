@@ -14,7 +14,6 @@ from training.ml import contract
 from training.models import Run, Stage
 from training.runner import children
 
-CODE = Path(__file__).resolve().parents[2]
 STAGE_LIMIT_S = 4 * 3600.0  # a stage that takes longer hangs; the slowest known, embedding 100,000 photos, takes one
 FIT_SPARE_S = 1800.0  # what fitting may take beyond its budget, decoding and saving included
 
@@ -85,15 +84,7 @@ def _order(shift: Shift, name: StageName, out: Path) -> children.Order:
     spec = shift.run.inputs["spec"]
     python = (settings.TRAINING_LITERT_PYTHON if name == StageName.LITERT else "") or sys.executable
     limit_s = 2 * spec["fit_budget_s"] + FIT_SPARE_S if name == StageName.FIT else STAGE_LIMIT_S
-    where = ["--spec", str(shift.work / "spec.json"), "--in", str(shift.work), "--out", str(out)]
-    return children.Order(
-        stage=name,
-        command=[python, "-m", "training.ml", name.value, *where],
-        folder=shift.work,
-        environment=children.environment_for(shift.work, code=CODE, threads=spec["threads"]),
-        log=shift.work / f"{name}.log",
-        limit_s=limit_s,
-    )
+    return children.order_for(name.value, shift.work, out, threads=spec["threads"], limit_s=limit_s, python=python)
 
 
 def is_model_of(run: Run, production: Run | None) -> bool:

@@ -1,7 +1,6 @@
 """A picture of what a capture profile does to a project's own photos, drawn by a child: no torch in this process."""
 
 import shutil
-import sys
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,6 @@ from foundation.problems import Problem
 from training.ml import contract
 from training.runner import children
 
-CODE = Path(contract.__file__).resolve().parents[2]
 PHOTOS = 4  # one a row
 LIMIT_S = 300.0
 NAME = "picture"
@@ -31,7 +29,8 @@ def draw_picture(project: Project, file: Path) -> int:
         work = Path(scratch)
         try:
             _lay_out(project, shown, work)
-            children.run_child(_order(work), hear=lambda _line: None, beat=lambda: None)
+            order = children.order_for(NAME, work, work / NAME, threads=1, limit_s=LIMIT_S)
+            children.run_child(order, hear=lambda _line: None, beat=lambda: None)
             shutil.copyfile(work / NAME / f"{NAME}.jpg", file)
         except (children.StageProblemError, children.StageDiedError, blobs.BlobMissing) as error:
             raise _refused(project, str(error)) from error
@@ -66,18 +65,6 @@ def _lay_out(project: Project, shown: list[Photo], work: Path) -> None:
         capture_profile=project.capture_profile,
     )
     contract.write_json(work / "spec.json", spec.to_json())
-
-
-def _order(work: Path) -> children.Order:
-    where = ["--spec", str(work / "spec.json"), "--in", str(work), "--out", str(work / NAME)]
-    return children.Order(
-        stage=NAME,
-        command=[sys.executable, "-m", "training.ml", NAME, *where],
-        folder=work,
-        environment=children.environment_for(work, code=CODE, threads=1),
-        log=work / f"{NAME}.log",
-        limit_s=LIMIT_S,
-    )
 
 
 def _refused(project: Project, why: str, do: str = "Mend that and try again.") -> Problem:

@@ -83,12 +83,10 @@ def read_batches(
     ahead = [decoders.submit(read, photo) for photo in photos[:BATCH]]
     try:
         for start in range(0, len(photos), BATCH):
-            decoded, ahead = (
-                ahead,
-                [decoders.submit(read, photo) for photo in photos[start + BATCH : start + 2 * BATCH]],
-            )
+            end = start + BATCH
+            decoded, ahead = ahead, [decoders.submit(read, photo) for photo in photos[end : end + BATCH]]
             pixels = np.stack([photo.result() for photo in decoded])
-            yield photos[start : start + BATCH], torch.from_numpy(pixels).permute(0, 3, 1, 2)
+            yield photos[start:end], torch.from_numpy(pixels).permute(0, 3, 1, 2)
     finally:
         decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
 

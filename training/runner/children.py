@@ -17,6 +17,7 @@ LEASH = Path(__file__).with_name("leash.py")
 TICK_S = 0.25  # how often the lease is looked at while the child says nothing
 GRACE_S = 5.0  # between asking a child to end and ending it
 TAIL_LINES = 12
+CODE = Path(__file__).resolve().parents[2]
 TAIL_BYTES = 4000
 LONGEST_LINE = 1 << 20
 SECRETS = (
@@ -51,6 +52,19 @@ class Order:
     environment: Mapping[str, str]
     log: Path
     limit_s: float
+
+
+def order_for(name: str, work: Path, out: Path, *, threads: int, limit_s: float, python: str = sys.executable) -> Order:
+    """One command of ``training.ml`` on the folder ``work``, writing to ``out``."""
+    where = ["--spec", str(work / "spec.json"), "--in", str(work), "--out", str(out)]
+    return Order(
+        stage=name,
+        command=[python, "-m", "training.ml", name, *where],
+        folder=work,
+        environment=environment_for(work, code=CODE, threads=threads),
+        log=work / f"{name}.log",
+        limit_s=limit_s,
+    )
 
 
 @dataclass(slots=True)
