@@ -34,7 +34,7 @@ SPEC = 1
 STAGES = ("embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
-STRATEGIES = ("auto", "head", "scratch", "warm_start")
+STRATEGIES = ("auto", "head", "head_then_last_blocks", "head_then_all", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)
 SIZES = range(32, 513)
@@ -172,7 +172,7 @@ class RunSpec:
 class Strategy:
     """How the model was made, and why, in words."""
 
-    name: str  # "head on cached features", "from scratch", "warm start"
+    name: str  # "head on cached features", "head, then last blocks", ...; choosing.py has them all
     why: str
 
 

@@ -20,6 +20,7 @@ from training.ml.contract import Progress
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # C of the usual notation: larger trusts the photos more
 FOLDS = 3
 MAX_STEPS = 200
+MOST_TEMPERED, TEMPERATURES = 5.0, 201  # the range of temperatures tried, and how many
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class FittedHead:
     bias: Tensor
     strength: float
     curve: list[dict[str, float]]  # {"C", "accuracy", "loss"}
+    learned: float  # accuracy on the photos it learned from
+    temperature: float  # of its answers, by volunteers left out in turn; not in ``weight`` and ``bias`` yet
 
     @property
     def inner_accuracy(self) -> float:
@@ -58,20 +61,30 @@ def fit_head(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
 ) -> FittedHead:
     """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
-    curve = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
+    curve, unseen = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
+    weight, bias = solve_head(examples, taps=taps, label_count=label_count, strength=best)
+    right = (examples.features @ weight.T + bias).argmax(1) == examples.targets
+    learned = examples.total(right.float()) / float(examples.weights.sum())
+    return FittedHead(weight, bias, best, curve, learned, temperature(unseen[best], examples.targets, examples.weights))
+
+
+def solve_head(examples: Examples, *, taps: Sequence[int], label_count: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Weight (labels, features) and bias (labels) over raw features, for one C."""
     mean, spread = _standard(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
-    weight, bias = _solve(scaled, label_count=label_count, strength=best)
+    weight, bias = _solve(scaled, label_count=label_count, strength=strength)
     folded = weight / spread
-    return FittedHead(folded, bias - folded @ mean, best, curve)
+    return folded, bias - folded @ mean
 
 
 def _cross_validate(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
-) -> list[dict[str, float]]:
+) -> tuple[list[dict[str, float]], dict[float, Tensor]]:
+    """What each C reached, and its logits of every photo while that photo's volunteer was left out."""
     folds = split_by_group(groups, examples.targets)
     count = int(folds.max()) + 1
+    found = {strength: torch.empty(len(groups), label_count) for strength in STRENGTHS}
     hits, losses = dict.fromkeys(STRENGTHS, 0.0), dict.fromkeys(STRENGTHS, 0.0)
     for fold in range(count):
         known, unseen = examples.only(folds != fold), examples.only(folds == fold)
@@ -82,10 +95,11 @@ def _cross_validate(
             progress.report(number, count * len(STRENGTHS), "choosing how far to trust the photos")
             start = _solve(known, label_count=label_count, strength=strength, start=start)
             logits = unseen.features @ start[0].T + start[1]
+            found[strength][folds == fold] = logits
             hits[strength] += unseen.total((logits.argmax(1) == unseen.targets).float())
             losses[strength] += unseen.total(functional.cross_entropy(logits, unseen.targets, reduction="none"))
     everything = float(examples.weights.sum())
-    return [
+    curve = [
         {
             "C": strength,
             "accuracy": round(hits[strength] / everything, 5),
@@ -93,6 +107,7 @@ def _cross_validate(
         }
         for strength in STRENGTHS
     ]
+    return curve, found
 
 
 def split_by_group(groups: Sequence[str], targets: Tensor, *, count: int = FOLDS) -> Tensor:
@@ -140,3 +155,16 @@ def _solve(
 
     solver.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
     return weight.detach(), bias.detach()
+
+
+def temperature(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> float:
+    """What ``logits`` (n, labels) must be divided by so that the photos' loss is least (Guo and others, 2017).
+
+    Within a factor of ``MOST_TEMPERED`` either way: a few photos that are all right would ask for endless certainty.
+    """
+    weights = torch.ones(len(targets)) if weights is None else weights
+    tried = torch.logspace(-1, 1, TEMPERATURES, base=MOST_TEMPERED)
+    losses = [
+        float((functional.cross_entropy(logits / one, targets, reduction="none") * weights).sum()) for one in tried
+    ]
+    return float(tried[losses.index(min(losses))])
