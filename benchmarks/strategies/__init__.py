@@ -60,7 +60,9 @@ def _measure(digits: Digits, line: str, fold: int, work: Path) -> None:
 
 
 def _save(path: Path, logits: Tensor, seconds: float) -> None:
-    save_file({"logits": logits.contiguous()}, path, metadata={"cpu_seconds": str(seconds)})
+    part = path.with_suffix(".part")
+    save_file({"logits": logits.contiguous()}, part, metadata={"cpu_seconds": str(seconds)})
+    part.rename(path)
 
 
 def read_line(work: Path, name: str) -> dict[int, tuple[Tensor, float]]:

@@ -39,6 +39,10 @@ class Digits:
         """Places of the photos to learn from and of those to be judged on."""
         return (self.folds != fold).nonzero().squeeze(1), (self.folds == fold).nonzero().squeeze(1)
 
+    def earlier(self, places: Tensor) -> Tensor:
+        """Those of ``places`` that an earlier night had: half of the volunteers'."""
+        return places[torch.tensor([int(self.volunteers[place][1:]) % 2 == 0 for place in places.tolist()])]
+
     def network(self) -> tuple[Network, int]:
         """SqueezeNet 1.0 as ImageNet left it, and where its last blocks begin."""
         network = _pretrained(self.spec)
@@ -48,7 +52,7 @@ class Digits:
         """What is kept of each photo's view, and its features (n, d). View 0 is the photo as it is."""
         path = self.work / f"view-{number}.safetensors"
         if not path.exists():
-            save_file(_compute_view(self, number), path)
+            _save(_compute_view(self, number), path)
         found = load_file(path)
         return Kept(found["activations"], found["lower"]), found["features"].float()
 
@@ -60,8 +64,15 @@ class Digits:
             spec = _spec(self.shared, contract)
             compute = engine.open_engine(_pretrained(spec), photos=len(self.targets), threads=1)
             pixels = _decode(self.shared, contract)
-            save_file({"features": torch.cat([compute(part) for part in pixels.split(BATCH)]).contiguous()}, path)
+            _save({"features": torch.cat([compute(part) for part in torch.split(pixels, BATCH)]).contiguous()}, path)
         return load_file(path)["features"]
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part")
+    save_file(tensors, part)
+    part.rename(path)
 
 
 def quiet() -> Progress:
@@ -111,7 +122,7 @@ def _compute_view(digits: Digits, number: int) -> dict[str, Tensor]:
     tail = Tail(network, cut)
     dice = torch.Generator().manual_seed(number)
     found: dict[str, list[Tensor]] = {"activations": [], "lower": [], "features": []}
-    for part in digits.pixels.split(BATCH):
+    for part in torch.split(digits.pixels, BATCH):
         photos = augment(part, CaptureProfile(), dice) if number else part.float()
         with torch.inference_mode():
             x, lower = below(network, cut, photos.contiguous(memory_format=torch.channels_last))

@@ -72,7 +72,7 @@ class Followed(Plain):
     def named_weights(self) -> dict[str, Tensor]:
         """The weights that learn, by the names the whole network has for them."""
         cut = getattr(self.network, "cut", 0)
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, value in self.network.named_parameters():
             part, _, rest = name.partition(".")
             index, _, inner = rest.partition(".")

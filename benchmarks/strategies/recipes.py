@@ -1,12 +1,17 @@
 """The lines: each learns from four folds and answers the fifth. One line may tell several ways apart in one run."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from benchmarks.strategies.data import Digits, quiet
 from benchmarks.strategies.lessons import Adam, Discriminative, Distilled, Followed, Plain, Smooth
+from benchmarks.strategies.whole import scratch, scratch_warm
+from training.ml.contract import write_json
 from training.ml.head import Examples, FittedHead, fit_head, split_by_group
 from training.ml.kept import Kept
 from training.ml.lesson import BATCH, teach
@@ -15,9 +20,10 @@ from training.ml.pace import Pace
 from training.ml.tail import Tail
 from training.ml.tune import RATE, answer
 
-EPOCHS = 6
+EPOCHS = 3
 ADAM_RATE = 1e-4
-TEACHER_STRENGTHS = 3  # inner folds whose photos the teacher answers without having learned from them
+TEACHER_FOLDS = 3  # inner folds whose photos the teacher answers without having learned from them
+LessonT = TypeVar("LessonT", bound=Plain)
 Line = Callable[[Digits, int], dict[str, Tensor]]
 
 
@@ -34,8 +40,8 @@ def head(digits: Digits, fold: int, views: int = 1) -> dict[str, Tensor]:
 
 def tuned(digits: Digits, fold: int) -> dict[str, Tensor]:
     """The plain recipe; the means of its weights, and the way back to the head, come from the same run."""
-    lesson, network, start = _tune(digits, fold, Followed)
-    cut = digits.network()[1]
+    network, cut = digits.network()
+    lesson, start = _teach(digits, network, cut, digits.split(fold)[0], Followed)
     found = {"tuned": _answer(digits, fold, network, cut)}
     for name, state in (*lesson.means().items(), ("halfway", _between(start, network.state_dict()))):
         network.load_state_dict(state, strict=False)
@@ -47,8 +53,9 @@ def variant(name: str, kind: type[Plain]) -> Line:
     """The plain recipe with another lesson."""
 
     def line(digits: Digits, fold: int) -> dict[str, Tensor]:
-        _, network, _ = _tune(digits, fold, kind)
-        return {name: _answer(digits, fold, network, digits.network()[1])}
+        network, cut = digits.network()
+        _teach(digits, network, cut, digits.split(fold)[0], kind)
+        return {name: _answer(digits, fold, network, cut)}
 
     return line
 
@@ -57,8 +64,9 @@ def viewed(views: int) -> Line:
     """The plain recipe over several views of each photo, in as many steps."""
 
     def line(digits: Digits, fold: int) -> dict[str, Tensor]:
-        _, network, _ = _tune(digits, fold, Plain, views=views)
-        return {f"tuned-{views}-views": _answer(digits, fold, network, digits.network()[1])}
+        network, cut = digits.network()
+        _teach(digits, network, cut, digits.split(fold)[0], Plain, views=views)
+        return {f"tuned-{views}-views": _answer(digits, fold, network, cut)}
 
     return line
 
@@ -66,9 +74,8 @@ def viewed(views: int) -> Line:
 def warm(digits: Digits, fold: int) -> dict[str, Tensor]:
     """On from an earlier night's model, which learned from half of the volunteers, in as many steps as cold."""
     train, _ = digits.split(fold)
-    half = train[torch.tensor([int(digits.volunteers[place][1:]) % 2 == 0 for place in train.tolist()])]
     network, cut = digits.network()
-    _teach(digits, network, cut, half, Plain)
+    _teach(digits, network, cut, digits.earlier(train), Plain)
     _teach(digits, network, cut, train, Plain, is_solved=True)
     return {"tuned-warm": _answer(digits, fold, network, cut)}
 
@@ -78,7 +85,7 @@ def distilled(digits: Digits, fold: int) -> dict[str, Tensor]:
     train, judged = digits.split(fold)
     features, targets = digits.large_features(), digits.targets
     groups = [digits.volunteers[place] for place in train.tolist()]
-    inner = split_by_group(groups, targets[train], count=TEACHER_STRENGTHS)
+    inner = split_by_group(groups, targets[train], count=TEACHER_FOLDS)
     soft = torch.empty(len(train), len(digits.spec.labels))
     for number in range(int(inner.max()) + 1):  # of photos it has not learned from: of others it is far too sure
         known = train[inner != number]
@@ -94,24 +101,19 @@ def distilled(digits: Digits, fold: int) -> dict[str, Tensor]:
     }
 
 
-def _tune(digits: Digits, fold: int, kind: type[Plain], views: int = 1) -> tuple[Plain, Network, dict[str, Tensor]]:
-    network, cut = digits.network()
-    train, _ = digits.split(fold)
-    lesson, start = _teach(digits, network, cut, train, kind, views=views)
-    return lesson, network, start
-
-
 def _teach(
-    digits: Digits, network: Network, cut: int, train: Tensor, kind: type[Plain], *, views: int = 1,
+    digits: Digits, network: Network, cut: int, train: Tensor, kind: type[LessonT], *, views: int = 1,
     is_solved: bool = False,
-) -> tuple[Plain, dict[str, Tensor]]:  # fmt: skip
+) -> tuple[LessonT, dict[str, Tensor]]:  # fmt: skip
     """Teaches in place; returns the lesson and the weights it began with. ``is_solved``: the head stays as it is."""
     seen = [digits.view(number) for number in range(views)]
     if not is_solved:
         fitted = _fit_head(digits, train, [features[train] for _, features in seen])
         network.set_head(fitted.weight, fitted.bias)
     start = {name: value.clone() for name, value in network.state_dict().items()}
-    both = Kept(*(torch.cat([getattr(kept, part)[train] for kept, _ in seen]) for part in Kept.__slots__))
+    both = Kept(
+        torch.cat([kept.activations[train] for kept, _ in seen]), torch.cat([kept.lower[train] for kept, _ in seen])
+    )
     steps = EPOCHS * (len(train) // BATCH)
     tail = Tail(network, cut).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     torch.manual_seed(digits.spec.seed)
@@ -125,14 +127,21 @@ def _teach(
 
 
 def _fit_head(digits: Digits, places: Tensor, features: list[Tensor]) -> FittedHead:
+    """The head of some views of the photos at ``places``; many lines begin with the same one, so it is kept."""
     views, network = len(features), digits.network()[0]
-    targets = digits.targets[places].repeat(views)
+    shown = hashlib.sha256(torch.cat([part.sum(1) for part in features]).numpy().tobytes()).hexdigest()
+    path = digits.work / f"solved-{shown[:16]}.json"
+    if path.exists():
+        kept = json.loads(path.read_text("utf-8"))
+        return FittedHead(**{**kept, "weight": torch.tensor(kept["weight"]), "bias": torch.tensor(kept["bias"])})
     groups = [digits.volunteers[place] for place in places.tolist()] * views
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
-    weights = torch.full((len(targets),), 1 / views)
-    return fit_head(
-        Examples(torch.cat(features), targets, weights), groups, taps=taps, label_count=10, progress=quiet()
-    )
+    targets = digits.targets[places].repeat(views)
+    examples = Examples(torch.cat(features), targets, torch.full((len(targets),), 1 / views))
+    fitted = fit_head(examples, groups, taps=taps, label_count=len(digits.spec.labels), progress=quiet())
+    plain = {name: getattr(fitted, name) for name in FittedHead.__dataclass_fields__}
+    write_json(path, {**plain, "weight": fitted.weight.tolist(), "bias": fitted.bias.tolist()})
+    return fitted
 
 
 def _answer(digits: Digits, fold: int, network: Network, cut: int) -> Tensor:
@@ -160,4 +169,6 @@ LINES: Mapping[str, Line] = {
     "head-4-views": _several(4),
     "tuned-2-views": viewed(2),
     "tuned-4-views": viewed(4),
+    "scratch": scratch,
+    "scratch-warm": scratch_warm,
 }

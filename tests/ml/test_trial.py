@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.ml import making
 from training.ml import contract, trial, ways
@@ -20,11 +21,21 @@ from training.ml.trial import Score, is_better
 STEPS = 4
 
 
-def make_night(folder: Path, weights: Path, **changes: Any) -> Path:
-    photos = making.make_photos(folder, volunteers=10, golden=2, each=2)
-    spec = {"strategy": "head_then_last_blocks", "pretrained": str(weights), "fit_budget_s": 600, **changes}
-    work = making.make_work(folder, photos, **spec)
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
+    """A work folder whose photos have been embedded."""
+    folder = tmp_path_factory.mktemp("embedded")
+    photos = making.make_photos(folder, volunteers=7, golden=2, each=2)
+    work = making.make_work(folder, photos, pretrained=str(weights))
     making.run_stage("embed", work)
+    return work
+
+
+def asking(work: Path, strategy: str, fit_budget_s: int = 600) -> Path:
+    """The same work folder with another spec."""
+    path = work / "spec.json"
+    changes = {"strategy": strategy, "fit_budget_s": fit_budget_s}
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
     return work
 
 
@@ -80,55 +91,42 @@ def test_temperature_undoes_what_made_answers_too_sure() -> None:
     assert temperature(logits, targets) == pytest.approx(1, rel=0.1)
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_a_lost_trial_keeps_the_head_and_says_both_figures(
-    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, few_steps: None
+    tmp_path: Path, embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = make_night(tmp_path, weights)
+    work = asking(embedded, "head_then_last_blocks")
     monkeypatch.setattr("training.ml.tune.RATE", 1.0)  # far too much: the blocks forget everything
-    result = making.run_stage("fit", work)
+    result = making.run_stage("fit", work, tmp_path / "tried")
     figures = result["curves"]["trial"]
     assert result["strategy"]["name"] == HEAD
     assert f"{figures['blocks']['accuracy']:.1%}" in result["strategy"]["why"]
     assert f"{figures['head']['accuracy']:.1%}" in result["strategy"]["why"]
-    start = contract.read_json(work / "embed" / "result.json")["backbone"]
-    assert start["sha256"]
-    untouched = making.run_stage("fit", _asking(work, "head"), tmp_path / "plain")
-    assert untouched["strategy"]["name"] == HEAD
-    one, other = (read_model(folder).network.state_dict() for folder in (work / "fit", tmp_path / "plain"))
+    making.run_stage("fit", asking(work, "head"), tmp_path / "plain")
+    one, other = (read_model(tmp_path / folder).network.state_dict() for folder in ("tried", "plain"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def _asking(work: Path, strategy: str) -> Path:
-    path = work / "spec.json"
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "strategy": strategy}), "utf-8")
-    return work
-
-
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize(("asked", "name"), [("head_then_last_blocks", LAST_BLOCKS), ("head_then_all", ALL_BLOCKS)])
 def test_a_won_trial_changes_the_blocks_above_the_cut_alone(
-    asked: str, name: str, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, few_steps: None
+    asked: str, name: str, tmp_path: Path, embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = make_night(tmp_path, weights, strategy=asked)
+    work = asking(embedded, asked)
     monkeypatch.setattr(trial, "is_better", lambda *_: True)
-    assert making.run_stage("fit", work)["strategy"]["name"] == name
-    assert {path.name for path in (work / "fit").iterdir()} == {"model.safetensors", "model.json", "result.json"}
-    from safetensors.torch import load_file
-
+    assert making.run_stage("fit", work, tmp_path / "fit")["strategy"]["name"] == name
+    assert {path.name for path in (tmp_path / "fit").iterdir()} == {"model.safetensors", "model.json", "result.json"}
     before = load_file(work / "embed" / "backbone.safetensors")
-    network = read_model(work / "fit").network
+    network = read_model(tmp_path / "fit").network
     cut = after_tap(network, LAST) if name == LAST_BLOCKS else 0
-    same = {
-        place: torch.equal(value, before[place])
-        for place, value in network.backbone.state_dict().items()
-        if place.endswith("weight")
-    }
-    assert {place: kept for place, kept in same.items()} == {place: int(place.split(".")[0]) < cut for place in same}
+    weighty = {place: value for place, value in network.backbone.state_dict().items() if place.endswith("weight")}
+    changed = {place for place, value in weighty.items() if not torch.equal(value, before[place])}
+    assert changed == {place for place in weighty if int(place.split(".")[0]) >= cut}
 
 
-def test_the_same_seed_gives_the_same_trial(
-    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, few_steps: None
-) -> None:
-    work = make_night(tmp_path, weights)
+@pytest.mark.usefixtures("few_steps")
+def test_the_same_seed_gives_the_same_trial(tmp_path: Path, embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = asking(embedded, "head_then_last_blocks")
     monkeypatch.setattr(trial, "is_better", lambda *_: True)
     for folder in ("one", "other"):
         making.run_stage("fit", work, tmp_path / folder)
@@ -136,7 +134,7 @@ def test_the_same_seed_gives_the_same_trial(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_trial_ends_within_its_budget(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_ends_within_its_budget(tmp_path: Path, embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "MOST_EPOCHS", 100_000)
     monkeypatch.setattr(trial, "is_better", lambda *_: True)
     paces: list[Pace] = []
@@ -146,9 +144,8 @@ def test_a_trial_ends_within_its_budget(tmp_path: Path, weights: Path, monkeypat
         return paces[-1]
 
     monkeypatch.setattr(trial, "Pace", noted)
-    work = make_night(tmp_path, weights, fit_budget_s=8)
-    making.run_stage("fit", work)
+    making.run_stage("fit", asking(embedded, "head_then_last_blocks", fit_budget_s=4), tmp_path / "fit")
     assert len(paces) == 2
     assert paces[0].steps > trial.LEAST_EPOCHS
-    assert sum(pace.budget_s for pace in paces) <= 8.5
-    assert paces[0].elapsed_s < 16  # on a busy machine, both
+    assert sum(pace.budget_s for pace in paces) <= 4.5
+    assert paces[0].elapsed_s < 10  # on a busy machine, both

@@ -65,12 +65,12 @@ def _choose_start(spec: RunSpec, before: SavedModel | None) -> SavedModel | None
 
 
 def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
-    """Last night's model, where training can go on from it: same network, same input, trained whole."""
+    """Last night's model, where training can go on from it: same network, same input, more than a head."""
     if work.production is None:
         return None
     model = read_model(work.production)
     same = model.network.arch == spec.arch and model.contract == spec.input
-    whole = model.strategy.name in {SCRATCH, WARM} or spec.strategy == "warm_start"
+    whole = model.strategy.name != HEAD or spec.strategy == "warm_start"
     return model if same and whole else None
 
 

@@ -27,7 +27,7 @@ def below(network: Network, cut: int, image: Tensor) -> tuple[Tensor, Tensor]:
     """
     x = (image - network.mean) / network.std
     lower = [x.new_empty(len(x), 0)]
-    for index, module in enumerate(network.backbone[:cut]):
+    for index, module in enumerate(list(network.backbone)[:cut]):
         x = module(x)
         if index in network.taps:
             lower.append(network.pools[len(lower) - 1](x).flatten(1))
@@ -39,7 +39,8 @@ class Tail(nn.Module):
 
     def __init__(self, network: Network, cut: int) -> None:
         super().__init__()
-        self.blocks, self.pools, self.head = network.backbone[cut:], network.pools, network.head
+        self.blocks = nn.Sequential(*list(network.backbone)[cut:])
+        self.pools, self.head = network.pools, network.head
         self.cut = cut
         self._taps = {tap - cut for tap in network.taps if tap >= cut}
         self._lower = [shape for shape, tap in zip(network.shapes, network.taps, strict=True) if tap < cut]
@@ -56,10 +57,10 @@ class Tail(nn.Module):
     def _tapped(self, x: Tensor, lower: Tensor) -> list[Tensor]:
         sizes = [channels * grid * grid for channels, _, grid in self._lower]
         taps = [
-            part.unflatten(1, (channels, grid, grid))
-            for part, (channels, _, grid) in zip(lower.split(sizes, dim=1), self._lower, strict=True)
+            part.reshape(-1, channels, grid, grid)
+            for part, (channels, _, grid) in zip(torch.split(lower, sizes, dim=1), self._lower, strict=True)
         ]
-        for index, module in enumerate(self.blocks[: max(self._taps) + 1]):
+        for index, module in enumerate(list(self.blocks)[: max(self._taps) + 1]):
             x = module(x)
             if index in self._taps:
                 taps.append(self.pools[len(taps)](x))

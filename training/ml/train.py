@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.ml.augment import augment
 from training.ml.contract import CaptureProfile, Progress, RunSpec
+from training.ml.head import temperature
 from training.ml.lesson import BATCH, Draw, Lesson, teach
 from training.ml.networks import Network
 from training.ml.pace import Pace
@@ -72,6 +73,8 @@ def train_network(
         teach(lesson, spec)
         lesson.keep_average()
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
+    if len(data.watched_photos):
+        _calibrate(network, data)
     return _report(network, lesson, data, warm=warm)
 
 
@@ -132,7 +135,9 @@ def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) ->
     }
     watched = ""
     if len(data.watched_photos):
-        curves["watched_accuracy"] = share = _accuracy(network, data)
+        logits = _watch(network, data)
+        share = round(float((logits.argmax(1) == data.watched_targets).float().mean()), 4)
+        curves["watched_accuracy"] = share
         watched = (
             f" Of {len(data.watched_photos):,} photos by volunteers it did not learn from it names {100 * share:.1f}%."
         )
@@ -145,12 +150,17 @@ def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) ->
     return TrainReport(why, curves)
 
 
-def _accuracy(network: Network, data: TrainData) -> float:
-    right = 0
+def _calibrate(network: Network, data: TrainData) -> None:
+    """Divides the head by the temperature at which the watched photos' loss is least: nothing to run on the phone."""
+    factor = temperature(_watch(network, data), data.watched_targets)
+    weight, bias = network.head_rows()
+    network.set_head(weight / factor, bias / factor)
+
+
+def _watch(network: Network, data: TrainData) -> Tensor:
+    """The logits (n, labels) of the watched photos."""
     with torch.inference_mode():
-        for start in range(0, len(data.watched_photos), BATCH):
-            logits = network(
-                data.watched_photos[start : start + BATCH].float().contiguous(memory_format=torch.channels_last)
-            )
-            right += int((logits.argmax(1) == data.watched_targets[start : start + BATCH]).sum())
-    return round(right / len(data.watched_photos), 4)
+        return torch.cat([
+            network(part.float().contiguous(memory_format=torch.channels_last))
+            for part in torch.split(data.watched_photos, BATCH)
+        ])  # fmt: skip

@@ -35,5 +35,5 @@ def answer(network: Network, cut: int, draw: Draw, count: int) -> Tensor:
     """The logits (count, labels) of the photos ``draw`` knows."""
     tail = Tail(network, cut).eval()
     with torch.inference_mode():
-        parts = [tail(*draw(part, 1.0)) for part in torch.arange(count).split(BATCH)]
+        parts = [tail(*draw(part, 1.0)) for part in torch.split(torch.arange(count), BATCH)]
     return torch.cat(parts)
