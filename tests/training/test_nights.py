@@ -69,6 +69,7 @@ def test_the_json_has_exactly_the_agreed_members(first: tuple[Run, dict[str, Any
     assert set(found) == {
         "run", "night", "snapshot", "strategy", "candidate", "stability", "artifacts", "gate", "release", "seconds",
         "cpu_seconds",
+        "cpu_seconds_by_stage",
     }  # fmt: skip
     assert set(found["snapshot"]) == {"photos", "labels", "volunteers", "train", "golden"}
     assert set(found["strategy"]) == {"name", "why"}
