@@ -27,7 +27,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def main() -> None:
-    """Reads the spec: ``weights, size, rate, epochs, threads, reach, labels`` and the photos ``train`` and ``golden``."""
+    """Reads ``weights, size, rate, epochs, threads, reach, labels``, and the photos ``train`` and ``golden``."""
     spec = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(0)
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _learn(network: nn.Module, photos: Tensor, targets: Tensor, optimiser: Any, schedule: Any) -> None:
     network.train()
-    for chosen in torch.randperm(len(photos)).split(BATCH):
+    for chosen in torch.split(torch.randperm(len(photos)), BATCH):
         down, right = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()
         loss = functional.cross_entropy(network(_input(photos[chosen].roll((down, right), (2, 3)))), targets[chosen])
         optimiser.zero_grad()
@@ -65,7 +65,7 @@ def _learn(network: nn.Module, photos: Tensor, targets: Tensor, optimiser: Any, 
 def _check(network: nn.Module, photos: Tensor, targets: Tensor) -> float:
     network.eval()
     with torch.inference_mode():
-        found = torch.cat([network(_input(part)).argmax(1) for part in photos.split(BATCH)])
+        found = torch.cat([network(_input(part)).argmax(1) for part in torch.split(photos, BATCH)])
     return round(float((found == targets).double().mean()), 6)
 
 
