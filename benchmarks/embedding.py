@@ -55,7 +55,7 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
     network = Network(arch, _contract(), 10)
     work = _multiply_adds(network)
     ways: dict[str, Embed] = {
-        "ours": lambda where, which: embed_photos(network, where, list(which), _QUIET, threads=CORES),
+        "ours": lambda where, which: list(embed_photos(network, where, which, _QUIET, threads=CORES)),
         "PyTorch": _eager(network),
         "ONNX Runtime": _onnx(network),
     }

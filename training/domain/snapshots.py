@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,12 +80,18 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     return frozen
 
 
-def materialise(shift: Shift) -> None:
-    """Puts the bytes of every photo of the manifest at ``photos/<sha256>.jpg``, as hard links where possible.
+def read_manifest(shift: Shift) -> list[contract.ManifestPhoto]:
+    """The frozen list."""
+    return contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")
 
-    Raises ``SnapshotStaleError`` where a photo is not accepted any more, or its pixels are not those that were frozen.
+
+def materialise(shift: Shift, pictures: Collection[str]) -> None:
+    """Puts the bytes of those photos (sha256) at ``photos/<sha256>.jpg``, as hard links where possible.
+
+    Raises ``SnapshotStaleError`` where any photo of the manifest is not accepted any more, or its pixels are not those
+    that were frozen.
     """
-    wanted = {line.photo: line.sha256 for line in contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")}
+    wanted = {line.photo: line.sha256 for line in read_manifest(shift)}
     folder = shift.work / "photos"
     folder.mkdir(exist_ok=True)
     total = len(wanted)
@@ -95,7 +101,7 @@ def materialise(shift: Shift) -> None:
             continue
         del wanted[seen.photo]
         path = folder / f"{sha256}.jpg"
-        if not path.exists():
+        if sha256 in pictures and not path.exists():
             _fetch(photo_id, path)
         if len(wanted) % 50 == 0:
             shift.tell(Told(StageName.SNAPSHOT, total - len(wanted), total, None, "fetching photos"))

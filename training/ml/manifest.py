@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,11 @@ from typing import Any
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 
 SIDES = ("train", "golden")
+PART = "part.jsonl"  # a manifest of some photos only
+SAMPLES = {  # train photos that a stage looks at to see what rounding does
+    "compress": 32,  # twice as many gave the same answers
+    "litert": 200,  # on which the two kinds of 8-bit file are compared with float32
+}
 MIN_TRAIN_PHOTOS = 2  # of each label: one to learn from, one to be held out inside training
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN_FAULTS = 20  # a manifest of a million broken lines must not print a million problems
@@ -89,6 +94,25 @@ def read_manifest(path: Path) -> list[ManifestPhoto]:
     if problems:
         raise ProblemsFoundError(problems[:SHOWN_FAULTS])
     return photos
+
+
+def sample_for(stage: str, train: Sequence[ManifestPhoto]) -> Sequence[ManifestPhoto]:
+    """The few train photos that stage looks at, spread over all of them."""
+    count = SAMPLES[stage]
+    return train[:: max(1, len(train) // count)][:count]
+
+
+def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) -> Sequence[ManifestPhoto]:
+    """The photos of a manifest whose bytes a stage reads. ``embed`` names its own, in ``PART``.
+
+    ``is_head``: there is a backbone, so that fitting needs features only.
+    """
+    train = [photo for photo in photos if photo.side == "train" and photo.weight > 0]
+    if stage in {"evaluate", "verify"}:
+        return [photo for photo in photos if photo.side == "golden"]
+    if stage in SAMPLES:
+        return sample_for(stage, train)
+    return train if stage == "fit" and not is_head else ()
 
 
 def check_enough(photos: list[ManifestPhoto], labels: Iterable[str]) -> None:
