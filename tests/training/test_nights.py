@@ -166,7 +166,7 @@ def test_a_stopped_night_is_given_back_and_nothing_runs_on(project: Project, tmp
     job = jobs.find(KIND, str(run.pk))
     assert job
     assert (run.state, job.state, job.attempts) == (RunState.QUEUED, JobState.QUEUED, 0)
-    assert [row.name for row in run.stages.all()] == ["snapshot"]
+    assert [row.name for row in run.stages.all()] == ["snapshot", "start"]
     assert not list((Path(settings.DAYBREAK_HOME) / "work").iterdir())
 
 
