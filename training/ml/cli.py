@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from training.ml.contract import (
+    EXIT_PHOTOS,
     EXIT_PROBLEM,
     STAGES,
     Problem,
@@ -25,6 +26,7 @@ from training.ml.contract import (
     read_spec,
     write_json,
 )  # fmt: skip
+from training.ml.problems import PhotosMissingError
 
 WHAT = {
     "start": "the weights to begin with, checked",
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProblemsFoundError as error:
         for problem in error.problems:
             progress.problem(problem)
-        return EXIT_PROBLEM
+        return EXIT_PHOTOS if isinstance(error, PhotosMissingError) else EXIT_PROBLEM
     except OSError as error:
         if error.errno is None or not error.filename:
             raise
@@ -134,7 +136,7 @@ def _parser() -> Parser:
     lines = "\n".join(f"  {name:<9} {what}" for name, what in WHAT.items())
     parser = Parser(
         prog="python -m training.ml", description="Folder in, folder out: one stage of a night's training.",
-        epilog=f"stages:\n{lines}\n\nexit status: 0 finished, 2 the input is at fault, else a fault of the program",
+        epilog=f"stages:\n{lines}\n\nexit status: 0 finished, 2 the input is at fault, 3 it lacks photos, else a fault of ours",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("stage", choices=[*STAGES, "all", "picture"], metavar="STAGE", help="one of the stages below")

@@ -17,7 +17,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from training.ml.contract import InputContract, ManifestPhoto, a_problem
+from training.ml.contract import InputContract, ManifestPhoto, Problem, a_problem
+from training.ml.problems import PhotosMissingError
 
 Pixels = npt.NDArray[np.uint8]
 BATCH = 32  # photos at once: about 20 MB of input at 224 px; larger was no faster on two cores
@@ -31,7 +32,8 @@ def read_photo(folder: Path, photo: ManifestPhoto) -> Image.Image:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise a_problem(f"The bytes of photo {photo.photo} are missing", path, "every photo of the manifest") from None
+        what = f"The bytes of photo {photo.photo} are missing"
+        raise PhotosMissingError([Problem(what, str(path), "every photo of the manifest")]) from None
     found = hashlib.sha256(data).hexdigest()
     if found != photo.sha256:
         raise a_problem(
