@@ -70,15 +70,17 @@ def main() -> bool:
 def _look(arch: str) -> float:
     """CPU seconds of one more photo."""
     from training.ml.embed import embed_photos
+    from training.ml.engine import write_features
     from training.ml.networks import Network
+    from training.ml.session import open_session
 
-    network = Network(arch, CONTRACT, len(LABELS))
+    session = open_session(write_features(Network(arch, CONTRACT, len(LABELS))), embedding.CORES)
     with tempfile.TemporaryDirectory(prefix="daybreak-features-") as folder:
         photos = embedding.draw(Path(folder), MANY)
         spent = []
         for some in (photos[:FEW], photos):
             began = time.process_time()
-            for _ in embed_photos(network, Path(folder), some, embedding.QUIET, threads=embedding.CORES):
+            for _ in embed_photos(session, Path(folder), some, CONTRACT, embedding.QUIET, threads=embedding.CORES):
                 pass
             spent.append(time.process_time() - began)
     return (spent[1] - spent[0]) / (MANY - FEW)

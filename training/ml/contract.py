@@ -65,7 +65,7 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
-    "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
+    "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
     "fit": ("model.safetensors", "model.json"),
     "evaluate": ("predictions.jsonl",),
