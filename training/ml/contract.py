@@ -9,7 +9,8 @@ WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``Manifes
 folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
 and ``part.jsonl`` (the photos that are in none of them, for ``embed``).
 A stage writes into ``--out`` only and writes ``result.json`` last.
-Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
+Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), 3 the bytes of a photo are missing that
+``photos_for`` did not foresee, anything else a fault of ours.
 """
 
 import json
@@ -28,7 +29,7 @@ from training.ml.manifest import (
     photos_for,
     read_manifest,
     write_manifest,
-)
+)  # fmt: skip
 from training.ml.packs import (
     Pack,
     PackBrokenError,
@@ -38,62 +39,23 @@ from training.ml.packs import (
     read_digests,
     read_head,
     write_pack,
-)
+)  # fmt: skip
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES",
-    "EXIT_PROBLEM",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "PART",
-    "SPEC",
-    "STAGES",
-    "STAGE_FILES",
-    "STRATEGIES",
-    "WAYS",
-    "Artifact",
-    "CaptureProfile",
-    "Checker",
-    "InputContract",
-    "Label",
-    "Line",
-    "ManifestPhoto",
-    "NoticeLine",
-    "Pack",
-    "PackBrokenError",
-    "Problem",
-    "ProblemLine",
-    "ProblemsFoundError",
-    "Progress",
-    "ProgressLine",
-    "ResizeRule",
-    "ResultLine",
-    "RunSpec",
-    "Snapshot",
-    "SnapshotLabel",
-    "Strategy",
-    "Way",
-    "a_problem",
-    "features_key",
-    "join_packs",
-    "open_pack",
-    "parse_line",
-    "photos_for",
-    "read_digests",
-    "read_head",
-    "read_json",
-    "read_manifest",
-    "read_spec",
-    "write_json",
-    "write_manifest",
-    "write_pack",
+    "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
+    "STAGE_FILES", "STRATEGIES", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line",
+    "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine", "ProblemsFoundError",
+    "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy",
+    "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line", "photos_for", "read_digests",
+    "read_head", "read_json", "read_manifest", "read_spec", "write_json", "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
 STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
+EXIT_PHOTOS = 3
 ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
 STRATEGIES = ("auto", "head", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
@@ -103,7 +65,7 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
-    "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
+    "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
     "fit": ("model.safetensors", "model.json"),
     # The packs hold features of golden photos that no earlier night looked at; without a pretrained backbone, none.

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.ml import embed, start
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.engine import BACKBONE
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
 from training.ml.photos import read_batches
@@ -82,12 +83,12 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
     photos = work.train()
     weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(embed.read_features(spec, work), _targets(spec, photos), weights)
+    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), _targets(spec, photos), weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(work.stage("start") / start.BACKBONE))
+    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
     network.set_head(head.weight, head.bias)
     why = (
         f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "
