@@ -135,8 +135,8 @@ def _say(found: Comparison) -> str:
         f"{found.accuracy:.1%} against {found.other_accuracy:.1%} on {found.photos} golden photos "
         f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar {_chance(found.p_better)}"
     )
-    few = f"; optimistic, because fewer than {FEW_GROUPS} volunteers took them" if found.by == "photos" else ""
-    return f"{said}{few})"
+    few = f"; fewer than {FEW_GROUPS} volunteers took them, so {DIFFERENT} of each count at most"
+    return f"{said}{few if found.by == 'photos' else ''})"
 
 
 def _not_as_good(found: Comparison, margin: float) -> str:
@@ -145,7 +145,7 @@ def _not_as_good(found: Comparison, margin: float) -> str:
         return ""
     photos = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
     people = math.ceil(photos / DIFFERENT)
-    is_too_fine = found.photos < photos or (found.by == "volunteers" and found.groups < people)
+    is_too_fine = found.photos < photos or found.groups < (people if found.by == "volunteers" else photos)
     needs = f"So fine a margin needs at least {photos} golden photos by {people} volunteers."
     advice = f" {needs}" if is_too_fine else ""
     return f"not shown to be as good within {_points(margin)}: {_say(found)}.{advice}"
