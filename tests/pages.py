@@ -122,7 +122,7 @@ def make_run(project: Project, night: date = NIGHT, state: str = RunState.PUBLIS
 
 
 def add_stage(run: Run, name: str) -> Stage:
-    results = {"snapshot": SNAPSHOT, "fit": FIT, "evaluate": EVALUATE, "verify": VERIFY}
+    results = {"snapshot": SNAPSHOT, "fit": FIT, "evaluate": EVALUATE, "verify": VERIFY, "gate": GATE}
     return Stage.objects.create(
         run=run,
         name=name,
@@ -195,6 +195,23 @@ EVALUATE: dict[str, Any] = {
         "accuracy": 0.971, "accuracy_untouched": 0.975,
     },
     "production": {"labels": ["5", "10", "20"], "per_label": _score((0.976, 0.976, 0.905, 0.0))},
+}  # fmt: skip
+
+
+def _calibrated(error: float, overconfidence: float, rights: Sequence[float]) -> dict[str, Any]:
+    bins = [{"photos": 20 + at, "sure": 0.65 + 0.049 * at, "right": right} for at, right in enumerate(rights)]
+    return {"error": error, "overconfidence": overconfidence, "bins": bins}
+
+
+GATE: dict[str, Any] = {
+    "decision": "publish",
+    "figures": {
+        "calibration": {
+            "photos": 166, "difference": -0.007, "lower_bound": -0.021,
+            "candidate": _calibrated(0.031, 0.012, (0.7, 0.72, 0.74, 0.85, 0.86, 0.9, 0.97, 1.0)),
+            "other": _calibrated(0.042, 0.019, (0.55, 0.7, 0.72, 0.74, 0.83, 0.88, 0.96, 0.98)),
+        }
+    },
 }  # fmt: skip
 VERIFY: dict[str, list[dict[str, Any]]] = {
     "artifacts": [

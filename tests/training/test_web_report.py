@@ -60,6 +60,30 @@ def addresses_of(photo: Photo) -> tuple[str, str]:
     return f"/photos/{photo.pk}/thumbnail", f"/review/euro/photos/{photo.pk}/"
 
 
+# --- probabilities -------------------------------------------------------------------------------------------------
+def test_report_says_and_draws_how_far_probabilities_can_be_believed(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    page = text_of(member)
+    assert "This night&#x27;s candidate: its probabilities are off by 3.1 points in the mean" in page
+    assert "The model in use: its probabilities are off by 4.2 points" in page
+    assert "more over-confident by -0.7 points (at least -2.1 points with 95% certainty)" in page
+    assert page.count('<circle class="reliability-ours"') == page.count('<circle class="reliability-theirs"') == 8
+    assert "20 photos: 65.0% sure, 70.0% right (this night&#x27;s candidate)" in page
+
+
+def test_report_of_a_first_release_draws_its_own_probabilities_alone(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    alone = {name: pages.GATE["figures"]["calibration"][name] for name in ("photos", "candidate")}
+    run.stages.filter(name=StageName.GATE).update(result={"figures": {"calibration": alone}})
+    page = text_of(member)
+    assert ('class="reliability-ours"' in page, 'class="reliability-theirs"' in page) == (True, False)
+
+
+def test_report_without_probabilities_has_no_picture_of_them(member: Client, project: Project) -> None:
+    pages.make_run(project).stages.filter(name=StageName.GATE).update(result={"figures": {}})
+    assert "reliability" not in text_of(member).replace("reliability.css", "")
+
+
 # --- queries -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("count", [1, 3])
 def test_report_asks_the_same_queries_however_much_there_is(

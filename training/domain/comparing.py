@@ -7,8 +7,8 @@ as far as Student's t lies beyond the normal (Hesterberg's expanded percentile),
 there is, lost by the candidate. That gives what is exact for rare losses: no loss among n photos shows 3 / n at best.
 Where people gave more than ten photos each, it is a tenth of what one gave, for their photos are much alike.
 
-Fewer than five people cannot be resampled: two people resampled are the one, the other, or both. So their photos are, but
-as if each person had given ten at most. What a photo more of the same person shows is then worth nothing.
+Fewer than five people cannot be resampled: two people resampled are the one, the other, or both. So their photos are,
+but as if each person had given ten at most. What one photo more of the same person shows is then worth nothing.
 
 Which resample holds which volunteer depends on their number only. So one more right answer can only raise the bound.
 """
@@ -38,12 +38,17 @@ Table = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One golden photo: the truth, the candidate's answer, and the other model's (None: it was not asked)."""
+    """One golden photo: the truth, the candidate's answer, and the other model's (None: it was not asked).
+
+    ``sure`` and ``other_sure`` are the probabilities they gave these answers, where that is known.
+    """
 
     volunteer: str
     label: str
     candidate: str
     other: str | None = None
+    sure: float | None = None
+    other_sure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +174,13 @@ def _lower_bound(groups: Table, *, is_grouped: bool) -> float:
     alike = float(counts.sum() ** 2 / (counts**2).sum())  # so many groups of equal size would tell as much
     lost = max(1, round(counts.sum() / ((DIFFERENT if is_grouped else 1) * len(groups))))
     table = np.vstack([groups, np.array([[-lost, lost]], dtype=np.float32)])
-    sums = np.concatenate([drawn @ table for drawn in _resamples(len(table))])
+    sums = resample(table)
     return float(np.quantile(sums[:, 0] / sums[:, 1], _expanded_risk(alike), method="lower"))
+
+
+def resample(table: Table) -> Table:
+    """Sums (``RESAMPLES``, columns) of as many rows of ``table`` (n, columns) as it has, drawn with replacement."""
+    return np.concatenate([drawn @ table for drawn in _resamples(len(table))])
 
 
 def _expanded_risk(groups: float) -> float:

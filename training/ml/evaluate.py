@@ -29,16 +29,18 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         "antialias_off_accuracy": rough,
         "stability": shake.measure(model, work.photos, photos, ours, progress, seed=spec.seed),
     }
-    more: dict[str, Sequence[str]] = {}
+    more: dict[str, Sequence[str | float]] = {}
     if work.production is not None:
         production = read_model(work.production)
         theirs = predict(production.network, work.photos, photos, progress, message="golden photos, production's model")
-        more["production_answer"] = answers(theirs, production.slugs)
+        named = answers(theirs, production.slugs)
+        more["production_answer"] = named
+        more["production_probability"] = [round(value, 6) for value in theirs.max(1).values.tolist()]
         result["production"] = {
-            **scores(photos, more["production_answer"], spec.slugs),
+            **scores(photos, named, spec.slugs),
             "labels": list(production.slugs),
             "stability": shake.measure(
-                production, work.photos, photos, more["production_answer"], progress,
+                production, work.photos, photos, named, progress,
                 seed=spec.seed, message="golden photos, shaken, production's model",
             ),
         }  # fmt: skip

@@ -101,7 +101,7 @@ def predict_batches(
 
 
 def write_predictions(
-    path: Path, photos: Sequence[ManifestPhoto], slugs: Sequence[str], found: Tensor, **more: Sequence[str]
+    path: Path, photos: Sequence[ManifestPhoto], slugs: Sequence[str], found: Tensor, **more: Sequence[str | float]
 ) -> None:
     """One line a photo, in the manifest's order; ``more`` are further columns."""
     best = found.max(1)
