@@ -45,6 +45,6 @@ class StageAdmin(ReadOnly):
 
 @admin.register(SplitSide)
 class SplitSideAdmin(ReadOnly):
-    list_display = ("project", "group", "side", "created_at")
+    list_display = ("project", "group", "side", "created_at", "retired_on")
     list_filter = ("side", "project")
     list_select_related = ("project",)

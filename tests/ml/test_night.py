@@ -198,6 +198,7 @@ def test_evaluate_with_a_model_in_production_scores_both(night: Night, tmp_path:
     assert result["production"]["stability"] == result["stability"]
     line = json.loads((work / "evaluate" / "predictions.jsonl").read_text().splitlines()[0])
     assert line["production_answer"] == line["answer"]
+    assert line["production_probability"] == line["probability"]
 
 
 def test_verify_of_a_file_that_was_changed_afterwards_refuses_it(night: Night, tmp_path: Path) -> None:
