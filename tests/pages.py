@@ -194,6 +194,19 @@ EVALUATE: dict[str, Any] = {
         "photos": 166, "views_of_each": 4, "photos_flipped": 0.042, "views_flipped": 0.018,
         "accuracy": 0.971, "accuracy_untouched": 0.975,
     },
+    "rejection": {
+        "score": "top_probability", "cost": 5, "why": "",
+        "learned_from": {"negatives": 131, "volunteers": 17, "left_out": 1116},
+        "thresholds": [
+            {
+                "cost": cost, "threshold": threshold, "negatives": {"photos": 32, "none": none},
+                "right": {"photos": 162, "none": lost}, "wrong": {"photos": 4, "none": avoided},
+            }
+            for cost, threshold, none, lost, avoided in (
+                (1, 0.512, 21, 1, 1), (5, 0.811, 27, 9, 2), (20, 0.934, 31, 24, 3),
+            )
+        ],
+    },
     "production": {"labels": ["5", "10", "20"], "per_label": _score((0.976, 0.976, 0.905, 0.0))},
 }  # fmt: skip
 

@@ -360,3 +360,27 @@ def test_news_of_a_night_with_fewer_photos(member: Client, project: Project) -> 
     freeze(project, 0, photos=99, volunteers=8)
     freeze(project, 1, photos=100, volunteers=8)
     assert member.get(NIGHT).context["news"]["changes"] == ["1 fewer photo", "as many volunteers as before"]
+
+
+# --- none of these -------------------------------------------------------------------------------------------------
+def test_report_tells_what_answering_none_of_these_does_to_golden_photos(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    page = text_of(member)
+    assert '5 times no answer <span class="pill">of this project</span>' in page
+    assert '81.1% sure</td> <td class="number">84.4%<span class="interval small muted">68.2% to 93.1% of 32' in page
+    assert "Learned from 131 photos that reviewers rejected" in page
+
+
+def test_report_says_how_many_rejected_photos_are_missing(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    lacking = {**pages.EVALUATE["rejection"], "thresholds": [], "why": "12 photos are few; needed are 60"}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "rejection": lacking})
+    assert "It always answers: no threshold could be learned. 12 photos are few; needed are 60." in text_of(member)
+
+
+def test_report_without_golden_photos_of_nothing_gives_no_share(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    (row, *_) = pages.EVALUATE["rejection"]["thresholds"]
+    alone = {**pages.EVALUATE["rejection"], "thresholds": [{**row, "negatives": {"photos": 0, "none": 0}}]}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "rejection": alone})
+    assert "none to measure on" in text_of(member)

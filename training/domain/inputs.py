@@ -80,6 +80,7 @@ def _spec(run: Run, snapshot: contract.Snapshot) -> contract.RunSpec:
                 "pretrained": _start(run),
                 "seed": SEED,
                 "fit_budget_s": project.fit_budget_s,
+                "wrong_answer_cost": project.wrong_answer_cost,
                 "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
                 "capture_profile": project.capture_profile,
             }

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation import blobs
-from training.domain import snapshots, stages
+from training.domain import negatives, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.enums import StageName
 from training.ml import contract
@@ -63,6 +63,7 @@ def _prepare(shift: Shift, name: StageName) -> None:
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
     snapshots.materialise(shift)
+    negatives.materialise(shift)
     if name == StageName.EMBED:
         _bring_features(shift)
     production = shift.run.inputs["production"]

@@ -5,8 +5,9 @@
     python -m training.ml verify --spec WORK/spec.json --in WORK --out DIR      may be run by anybody, again
 
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
-``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg``, optionally ``production/`` (a whole ``fit`` output),
-and one folder a finished stage. A stage writes into ``--out`` only and writes ``result.json`` last.
+``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg``, optionally ``snapshot/negatives.jsonl`` (photos that
+show no label: a ``ManifestPhoto`` a line, the reason in place of the label) and ``production/`` (a whole ``fit``
+output), and one folder a finished stage. A stage writes into ``--out`` only and writes ``result.json`` last.
 Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
 """
 
@@ -43,7 +44,7 @@ LEAST_LABELS = 2
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "embed": ("backbone.safetensors", "features.safetensors"),  # neither, and a note, without a pretrained backbone
-    "fit": ("model.safetensors", "model.json"),
+    "fit": ("left_out.jsonl", "model.safetensors", "model.json"),
     "evaluate": ("predictions.jsonl",),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),
@@ -119,6 +120,7 @@ class RunSpec:
     strategy: str = "auto"
     fit_budget_s: int = 600
     threads: int = 2
+    wrong_answer_cost: int = 5  # how many times worse than none of these a wrong answer is
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
 
     @property
@@ -129,7 +131,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """The form of ``spec.json``."""
         rest = {name: getattr(self, name) for name in ("project", "arch", "pretrained", "seed", "strategy")}
-        numbers = {"fit_budget_s": self.fit_budget_s, "threads": self.threads}
+        numbers = {name: getattr(self, name) for name in ("fit_budget_s", "threads", "wrong_answer_cost")}
         labels = [asdict(label) for label in self.labels]
         profile = dict(self.capture_profile)
         return {
@@ -162,6 +164,7 @@ class RunSpec:
             strategy=check.text("strategy", "auto", choices=STRATEGIES),
             fit_budget_s=check.integer("fit_budget_s", 600, low=1, high=7 * 86_400),
             threads=check.integer("threads", 2, low=1, high=256),
+            wrong_answer_cost=check.integer("wrong_answer_cost", 5, low=1, high=1000),
             capture_profile=profile,
         )
         check.finish()

@@ -1,13 +1,16 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
-Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``).
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
+from what probability on the fitted model's answer is worth giving (``reject``).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import shake
+import numpy as np
+
+from training.ml import reject, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
@@ -29,6 +32,9 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         "antialias_off_accuracy": rough,
         "stability": shake.measure(model, work.photos, photos, ours, progress, seed=spec.seed),
     }
+    sure = found.max(1).values.numpy().astype(float).round(6)
+    right = np.array([answer == photo.label for answer, photo in zip(ours, photos, strict=True)], dtype=bool)
+    result["rejection"] = reject.measure(spec, work, model, reject.Judged(sure, right), progress)
     more: dict[str, Sequence[str | float]] = {}
     if work.production is not None:
         production = read_model(work.production)

@@ -1,7 +1,7 @@
 """A fitted model on disk: ``model.safetensors`` and ``model.json``. Weights never travel as pickles."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class SavedModel:
     network: Network
     labels: tuple[Label, ...]
     strategy: Strategy
+    rejection: Mapping[str, Any] | None = None  # when to answer none of these, as files and releases carry it
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ def predict_batches(
         for pixels in batches:
             found.append(network(pixels.float()).softmax(1))
             progress.report(sum(map(len, found)), total, message)
-    return torch.cat(found)
+    return torch.cat(found) if found else torch.zeros(0, len(network.head_rows()[1]))
 
 
 def write_predictions(
