@@ -66,7 +66,7 @@ def test_report_says_and_draws_how_far_probabilities_can_be_believed(member: Cli
     page = text_of(member)
     assert "This night&#x27;s candidate: its probabilities are off by 3.1 points in the mean" in page
     assert "The model in use: its probabilities are off by 4.2 points" in page
-    assert "more over-confident by -0.7 points (at least -2.1 points with 95% certainty)" in page
+    assert "The candidate is not more over-confident than the model in use, but less by 0.7 points." in page
     assert page.count('<circle class="reliability-ours"') == page.count('<circle class="reliability-theirs"') == 8
     assert "20 photos: 65.0% sure, 70.0% right (this night&#x27;s candidate)" in page
 
@@ -366,9 +366,9 @@ def test_news_of_a_night_with_fewer_photos(member: Client, project: Project) -> 
 def test_report_tells_what_answering_none_of_these_does_to_golden_photos(member: Client, project: Project) -> None:
     pages.make_run(project)
     page = text_of(member)
-    assert '5 times no answer <span class="pill">of this project</span>' in page
+    assert '5 times as bad as none <span class="pill">of this project</span>' in page
     assert '81.1% sure</td> <td class="number">84.4%<span class="interval small muted">68.2% to 93.1% of 32' in page
-    assert "Learned from 131 photos that reviewers rejected" in page
+    assert "Learned from 131 of them that reviewers rejected" in page
 
 
 def test_report_says_how_many_rejected_photos_are_missing(member: Client, project: Project) -> None:

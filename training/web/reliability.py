@@ -92,8 +92,10 @@ def _say_beside(found: dict[str, Any]) -> str:
     bound = found["lower_bound"]
     if bound is None:
         return "Fewer than five volunteers took these photos, so nothing follows from the difference."
-    sure = f"(at least {_points(bound)} with 95% certainty)"
-    return f"The candidate is more over-confident by {_points(found['difference'])} {sure}."
+    more = found["difference"]
+    if more <= 0:
+        return f"The candidate is not more over-confident than the model in use, but less by {_points(-more)}."
+    return f"The candidate is more over-confident by {_points(more)}, at least by {_points(bound)} with 95% certainty."
 
 
 def _points(share: float) -> str:
