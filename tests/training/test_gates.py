@@ -42,7 +42,7 @@ def against(photos: Sequence[Answer], **fields: Any) -> Evidence:
 def evidences(draw: st.DrawFn) -> Evidence:
     one = st.tuples(st.integers(0, 8), st.sampled_from(LABELS), st.sampled_from(LABELS), st.sampled_from(LABELS))
     drawn = draw(st.lists(one, min_size=1, max_size=60))
-    photos = [Answer(f"v{who}", *rest) for who, *rest in drawn]
+    photos = [Answer(f"v{who}", label, mine, other) for who, label, mine, other in drawn]
     files = [replace(file, bytes=draw(st.integers(1, 2000))) for file in FILES]
     return against(photos, artifacts=files, margin=draw(st.sampled_from([0.0, 0.01, 0.1])))
 
