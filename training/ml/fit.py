@@ -14,15 +14,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed
+from training.ml import embed, start
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
 from training.ml.photos import BATCH, read_batches
-from training.ml.saved import SavedModel, predict_batches, read_model, write_model, write_predictions
+from training.ml.predicting import Panel
+from training.ml.saved import SavedModel, read_model, write_model, write_predictions
 from training.ml.workspace import Work
 
-HEAD, SCRATCH, WARM = embed.HEAD, "from scratch", "warm start"
+HEAD, SCRATCH, WARM = start.HEAD, "from scratch", "warm start"
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
 MOST_WATCHED = 0.15  # of the train photos
 
@@ -44,7 +45,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     """Writes the model and ``left_out.jsonl``. Raises ``ProblemsFoundError`` for photos or models at fault."""
     work.check(spec)
     before = _usable_production(spec, work)
-    has_features = work.result("embed")["backbone"] is not None
+    has_features = work.result("start")["backbone"] is not None
     name = _choose(spec, has_features=has_features, before=before)
     if name == HEAD:
         outcome = _fit_head(spec, work, progress)
@@ -86,14 +87,14 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 
 
 def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
-    photos, folder = work.train(), work.stage("embed")
+    photos = work.train()
     weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(embed.read_features(folder), _targets(spec, photos), weights)
+    examples = Examples(embed.read_features(spec, work), _targets(spec, photos), weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(folder / "backbone.safetensors"))
+    network.backbone.load_state_dict(load_file(work.stage("start") / start.BACKBONE))
     network.set_head(head.weight, head.bias)
     why = (
         f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "
@@ -116,13 +117,21 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     try:
         data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
         report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
-        watched = torch.split(pixels[learned:], BATCH) if learned < len(photos) else ()
-        judged = predict_batches(network, watched, len(photos) - learned, progress, "photos that it was watched on")
+        strategy = Strategy(WARM if before else SCRATCH, report.why)
+        judged = _judge(SavedModel(network, spec.labels, strategy), pixels[learned:], spec, progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Outcome(
-        network, Strategy(WARM if before else SCRATCH, report.why), report.curves, (photos[learned:], judged)
-    )
+    return Outcome(network, strategy, report.curves, (photos[learned:], judged))
+
+
+def _judge(model: SavedModel, pixels: Tensor, spec: RunSpec, progress: Progress) -> Tensor:
+    """Probabilities (n, labels) of decoded photos (n, 3, size, size)."""
+    count = len(pixels)
+    if not count:
+        return torch.zeros(0, len(spec.labels))
+    panel = Panel([model], photos=count, threads=spec.threads)
+    (found,) = panel.answer(lambda _: torch.split(pixels, BATCH), count, progress, "photos it was watched on")
+    return found
 
 
 def _watched_last(photos: list[ManifestPhoto]) -> tuple[list[ManifestPhoto], int]:

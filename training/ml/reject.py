@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
-from training.ml.saved import SavedModel, predict, read_model
+from training.ml.predicting import Panel, predict
+from training.ml.saved import SavedModel, read_model
 from training.ml.workspace import Work
 
 SCORE = "top_probability"
@@ -40,12 +41,12 @@ class Judged:
     right: npt.NDArray[np.bool_]
 
 
-def measure(spec: RunSpec, work: Work, model: SavedModel, golden: Judged, progress: Progress) -> dict[str, Any]:
+def measure(spec: RunSpec, work: Work, panel: Panel, golden: Judged, progress: Progress) -> dict[str, Any]:
     """``{score, cost, thresholds, why, learned_from, shipped}``; no thresholds where ``why`` says what is missing.
 
-    ``shipped`` is what files and releases carry, ``{score, cost, thresholds: [{cost, threshold}]}``, or None. Here each
-    threshold also tells what it does to golden photos: of ``negatives``, ``right`` and ``wrong`` answers so many
-    ``photos``, of which ``none`` are answered none of these.
+    ``panel``'s first model is the fitted one. ``shipped`` is what files and releases carry, ``{score, cost,
+    thresholds: [{cost, threshold}]}``, or None. Here each threshold also tells what it does to golden photos: of
+    ``negatives``, ``right`` and ``wrong`` answers so many ``photos``, of which ``none`` are answered none of these.
     """
     negatives, judges = work.negatives("train"), work.negatives("golden")
     left_out = _read(work.stage("fit") / "left_out.jsonl")
@@ -58,7 +59,7 @@ def measure(spec: RunSpec, work: Work, model: SavedModel, golden: Judged, progre
     why = _too_few(learned_from)
     if why:
         return {**found, "thresholds": [], "why": why, "shipped": None}
-    nothing, unseen = (_sure(model, work, photos, progress) for photos in (negatives, judges))
+    nothing, unseen = (_sure(panel, work, photos, progress) for photos in (negatives, judges))
     rows = []
     for cost in sorted({*COSTS, spec.wrong_answer_cost}):
         threshold = choose(left_out, nothing, cost)
@@ -110,9 +111,11 @@ def _too_few(there: dict[str, int]) -> str:
     return "; ".join(lacks)
 
 
-def _sure(model: SavedModel, work: Work, photos: Sequence[ManifestPhoto], progress: Progress) -> Numbers:
-    """The top probability (n) of each."""
-    found = predict(model.network, work.photos, photos, progress, message="photos that show no label")
+def _sure(panel: Panel, work: Work, photos: Sequence[ManifestPhoto], progress: Progress) -> Numbers:
+    """The fitted model's top probability (n) of each."""
+    if not photos:
+        return np.zeros(0)
+    (found,) = predict(panel, work.photos, photos, progress, message="photos that show no label", only=[0])
     return np.round(found.max(1).values.numpy().astype(float), 6)
 
 
