@@ -1,8 +1,8 @@
 """When to answer "none of these": from what probability of the likeliest label on an answer is worth giving.
 
 Learned from photos that show no label (rejected in review) and from accepted photos that the model has not learned from
-(``fit/left_out.jsonl``), as if half of what a phone sees were of either kind. No answer costs 1 where there was one to
-give; a wrong one costs ``cost``, and so does any on a photo of nothing. The golden side decides nothing here, it only
+(``fit/left_out.jsonl``), as if one in five things that a phone is shown were none of the labels. No answer costs 1 where
+there was one to give; a wrong one costs ``cost``, and so does any on a photo of nothing. The golden side decides nothing here, it only
 tells how well it works.
 
 The score is the top probability (Hendrycks and Gimpel, 2017): all that a phone has are probabilities. On the
@@ -26,6 +26,7 @@ from training.ml.workspace import Work
 
 SCORE = "top_probability"
 COSTS = (1, 5, 20)
+NOTHING = 0.2  # of what a phone is shown; nobody knows, but that most people point it at what the app is for
 # With 95% certainty the surest of 59 photos is among the surest 5% of all such: 1 - 0.95^59. By people, since one
 # person's slips are alike.
 NEEDED, NEEDED_PEOPLE = 60, 5
@@ -85,7 +86,7 @@ def choose(left_out: Judged, nothing: Numbers, cost: float) -> float:
     wrong = _from(left_out.sure[~left_out.right], tried) / len(left_out.sure)
     silent = 1 - _from(left_out.sure, tried) / len(left_out.sure)
     answered = _from(nothing, tried) / len(nothing)
-    spent = cost * wrong + silent + cost * answered
+    spent = (1 - NOTHING) * (cost * wrong + silent) + NOTHING * cost * answered
     return round(float(tried[np.argmin(np.round(spent, 12))]), 6)
 
 
