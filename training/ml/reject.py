@@ -1,9 +1,9 @@
 """When to answer "none of these": from what probability of the likeliest label on an answer is worth giving.
 
 Learned from photos that show no label (rejected in review) and from accepted photos that the model has not learned from
-(``fit/left_out.jsonl``), as if one in five things that a phone is shown were none of the labels. No answer costs 1 where
-there was one to give; a wrong one costs ``cost``, and so does any on a photo of nothing. The golden side decides nothing here, it only
-tells how well it works.
+(``fit/left_out.jsonl``), as if one in five things a phone is shown were no label's. No answer costs 1 where there
+was one to give; a wrong one costs ``cost``, and so does any on a photo of nothing. The golden side decides nothing
+here, it only tells how well it works.
 
 The score is the top probability (Hendrycks and Gimpel, 2017): all that a phone has are probabilities. On the
 sign-language digits with three of ten digits unknown to the model (five trials) the area under its curve was 0.79 in
