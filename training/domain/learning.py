@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation import blobs
-from training.domain import snapshots, stages
+from training.domain import people, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.enums import StageName
 from training.ml import contract
@@ -65,6 +65,8 @@ def _prepare(shift: Shift, name: StageName) -> None:
     snapshots.materialise(shift)
     if name == StageName.EMBED:
         _bring_features(shift)
+    if name == StageName.EVALUATE:
+        contract.write_json(shift.work / contract.WANTED, people.order_volunteers(shift))
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

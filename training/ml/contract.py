@@ -6,7 +6,8 @@
 
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
 ``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg``, optionally ``production/`` (a whole ``fit`` output),
-and one folder a finished stage. A stage writes into ``--out`` only and writes ``result.json`` last.
+``volunteers.json`` (whose contribution to measure, most wanted first), and one folder a finished stage. A stage writes
+into ``--out`` only and writes ``result.json`` last.
 Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
 """
 
@@ -24,7 +25,7 @@ from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
     "ARCHES", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "SPEC", "STAGES", "STAGE_FILES", "STRATEGIES",
-    "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line", "ManifestPhoto",
+    "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line", "ManifestPhoto",
     "NoticeLine", "Problem", "ProblemLine", "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule",
     "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy", "Way", "a_problem", "parse_line", "read_json",
     "read_manifest", "read_spec", "write_json", "write_manifest",
@@ -33,6 +34,7 @@ __all__ = [
 SPEC = 1
 STAGES = ("embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
+WANTED = "volunteers.json"
 ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
 STRATEGIES = ("auto", "head", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
@@ -44,7 +46,7 @@ LEAST_LABELS = 2
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "embed": ("backbone.safetensors", "features.safetensors"),  # neither, and a note, without a pretrained backbone
     "fit": ("model.safetensors", "model.json"),
-    "evaluate": ("predictions.jsonl",),
+    "evaluate": ("predictions.jsonl", "contributions.json"),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),
     "verify": (

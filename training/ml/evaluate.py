@@ -1,14 +1,15 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
-Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``).
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
+whose photos helped (``people``).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import shake
-from training.ml.contract import ManifestPhoto, Progress, RunSpec
+from training.ml import people, shake
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
 from training.ml.saved import SavedModel, predict, read_model, write_predictions
@@ -16,11 +17,15 @@ from training.ml.workspace import Work
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``predictions.jsonl``; returns the scores. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes ``predictions.jsonl`` and ``contributions.json``; returns the scores.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     photos = work.golden()
     model = read_model(work.stage("fit"))
-    found = predict(model.network, work.photos, photos, progress)
+    with people.watching(model.network) as seen:
+        found = predict(model.network, work.photos, photos, progress)
     ours = answers(found, model.slugs)
     rough = _without_antialiasing(model, work, photos, ours, progress)
     result: dict[str, Any] = {
@@ -43,6 +48,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
             ),
         }  # fmt: skip
     write_predictions(out / "predictions.jsonl", photos, model.slugs, found, **more)
+    write_json(out / "contributions.json", people.tell(spec, work, model, people.Shown(photos, seen), progress))
     return {"production": None} | result
 
 

@@ -9,10 +9,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from collector.domain import projects
+from collector.enums import Role
 from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, judged, words
+from training.web import charts, earlier, helped, judged, words
 
 NIGHTS_A_PAGE = 30
 
@@ -22,7 +23,7 @@ NIGHTS_A_PAGE = 30
 @never_cache
 def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest nights, or those before ``?before=``."""
-    project = _require_access(request, slug)
+    project, _ = _require_access(request, slug)
     found = queries.runs_of(project)
     if before := _read_night(request.GET.get("before", "")):
         found = found.filter(night__lt=before)
@@ -38,10 +39,17 @@ def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     """One night in figures and words."""
-    project = _require_access(request, slug)
+    project, role = _require_access(request, slug)
     run = queries.get_run(project, night)
     beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
-    page = {"project": project, "run": run, **words.describe_run(run), **judged.describe(project, run), **beside}
+    page = {
+        "project": project,
+        "run": run,
+        **words.describe_run(run),
+        **judged.describe(project, run),
+        **beside,
+        "people": helped.describe(project, night) if role == Role.ADMIN else None,
+    }
     return render(request, "training/run.html", page)
 
 
@@ -51,13 +59,13 @@ def show_progress(request: HttpRequest, slug: str, night: date) -> JsonResponse:
     """Where the night stands, for the page that watches it."""
     if not request.user.is_authenticated:
         raise Problem("sign-in-needed", 401, "You are signed out.", do="Sign in, then try again.")
-    return JsonResponse(words.describe_progress(queries.get_run(_require_access(request, slug), night)))
+    project, _ = _require_access(request, slug)
+    return JsonResponse(words.describe_progress(queries.get_run(project, night)))
 
 
-def _require_access(request: HttpRequest, slug: str) -> Project:
+def _require_access(request: HttpRequest, slug: str) -> tuple[Project, Role]:
     project = projects.get_project(slug)
-    projects.require_reviewer(project, request.user)
-    return project
+    return project, projects.require_role(project, request.user, Role.REVIEWER)
 
 
 def _read_night(text: str) -> date | None:
