@@ -1,7 +1,7 @@
 """Fields and constraints of the data side. The rules live in domain/."""
 
 from collector.models.challenges import Challenge
-from collector.models.learning import Contribution, Result
+from collector.models.learning import Contribution, Result, Suspicion
 from collector.models.leaving import Erasure, Export
 from collector.models.photos import LostPhoto, Photo
 from collector.models.projects import Condition, Label, Membership, Project
@@ -28,5 +28,6 @@ __all__ = [
     "Result",
     "Revert",
     "Review",
+    "Suspicion",
     "Volunteer",
 ]

@@ -52,3 +52,16 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label}, {self.night}: {self.correct} of {self.photos}"
+
+
+class Suspicion(models.Model):
+    """An accepted photo whose label looks wrong to a model that never saw its volunteer. A person settles it, once."""
+
+    photo = models.OneToOneField("collector.Photo", primary_key=True, on_delete=models.CASCADE)
+    night = models.DateField()  # that found it last
+    likely = models.ForeignKey("collector.Label", on_delete=models.CASCADE, related_name="+")
+    margin = models.FloatField()  # 0 to 1: how much more probable the likely label is than the photo's
+    settled_at = models.DateTimeField(null=True, blank=True)  # looked at again since: no night asks about it any more
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} is rather {self.likely}"

@@ -45,7 +45,7 @@ LEAST_LABELS = 2
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "embed": ("backbone.safetensors", "features.safetensors"),  # neither, and a note, without a pretrained backbone
-    "fit": ("model.safetensors", "model.json"),
+    "fit": ("model.safetensors", "model.json", "suspicions.jsonl"),
     "evaluate": ("predictions.jsonl", "contributions.json"),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),

@@ -4,7 +4,9 @@ Pretrained weights: a linear head on the cached features. None: from scratch. No
 scratch: a warm start from it, with the rows of the head carried over for labels it knows.
 """
 
+import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed
+from training.ml import embed, noise
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
@@ -33,10 +35,14 @@ class Outcome:
     network: Network
     strategy: Strategy
     curves: Any
+    suspicions: Sequence[noise.Suspicion] = ()  # of the train photos, where volunteers were left out in turn
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``model.safetensors`` and ``model.json``. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes ``model.safetensors``, ``model.json`` and ``suspicions.jsonl``.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     before = _usable_production(spec, work)
     has_features = work.result("embed")["backbone"] is not None
@@ -45,8 +51,10 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         outcome = _fit_head(spec, work, progress)
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
+    _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
-    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
+    suspicious = {"suspicions": len(outcome.suspicions)}
+    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
 
 
 def _choose(spec: RunSpec, *, has_features: bool, before: SavedModel | None) -> str:
@@ -94,7 +102,19 @@ def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
         f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
         f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
     )
-    return Outcome(network, Strategy(HEAD, why), {"head": head.curve})
+    suspicions = noise.find_suspicions(head.unseen, examples.targets)
+    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, suspicions)
+
+
+def _write_suspicions(
+    out: Path, suspicions: Sequence[noise.Suspicion], photos: list[ManifestPhoto], slugs: Sequence[str]
+) -> None:
+    """``suspicions.jsonl``: the surest first, one a line; empty where nothing was looked for or found."""
+    with (out / "suspicions.jsonl").open("w", encoding="utf-8") as file:
+        for one in suspicions:
+            photo = photos[one.place]
+            named = {"photo": photo.photo, "volunteer": photo.volunteer, "label": photo.label}
+            file.write(json.dumps({**named, "likely": slugs[one.likely], "margin": one.margin}, sort_keys=True) + "\n")
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:

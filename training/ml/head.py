@@ -30,6 +30,7 @@ class FittedHead:
     bias: Tensor
     strength: float
     curve: list[dict[str, float]]  # {"C", "accuracy", "loss"}
+    unseen: Tensor  # probabilities (n, labels) of each photo, by the head that had not seen its volunteer
 
     @property
     def inner_accuracy(self) -> float:
@@ -58,20 +59,22 @@ def fit_head(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
 ) -> FittedHead:
     """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
-    curve = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
+    curve, unseen = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
     mean, spread = standardise(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
     weight, bias = solve(scaled, label_count=label_count, strength=best)
     folded = weight / spread
-    return FittedHead(folded, bias - folded @ mean, best, curve)
+    return FittedHead(folded, bias - folded @ mean, best, curve, unseen[best])
 
 
 def _cross_validate(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
-) -> list[dict[str, float]]:
+) -> tuple[list[dict[str, float]], dict[float, Tensor]]:
+    """What each C reached, and by C the probabilities (n, labels) of photos whose volunteers it had not seen."""
     folds = split_by_group(groups, examples.targets)
     count = int(folds.max()) + 1
+    found = {strength: torch.zeros(len(groups), label_count) for strength in STRENGTHS}
     hits, losses = dict.fromkeys(STRENGTHS, 0.0), dict.fromkeys(STRENGTHS, 0.0)
     for fold in range(count):
         known, unseen = examples.only(folds != fold), examples.only(folds == fold)
@@ -82,10 +85,11 @@ def _cross_validate(
             progress.report(number, count * len(STRENGTHS), "choosing how far to trust the photos")
             start = solve(known, label_count=label_count, strength=strength, start=start)
             logits = unseen.features @ start[0].T + start[1]
+            found[strength][folds == fold] = logits.softmax(1)
             hits[strength] += unseen.total((logits.argmax(1) == unseen.targets).float())
             losses[strength] += unseen.total(functional.cross_entropy(logits, unseen.targets, reduction="none"))
     everything = float(examples.weights.sum())
-    return [
+    curve = [
         {
             "C": strength,
             "accuracy": round(hits[strength] / everything, 5),
@@ -93,6 +97,7 @@ def _cross_validate(
         }
         for strength in STRENGTHS
     ]
+    return curve, found
 
 
 def split_by_group(groups: Sequence[str], targets: Tensor, *, count: int = FOLDS) -> Tensor:
