@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Window
 from django.db.models.functions import Now
 
 from collector.enums import PhotoState
@@ -63,9 +63,13 @@ def forget(ids: Iterable[uuid.UUID]) -> None:
 
 
 def of_night(project: Project, night: date, most: int) -> tuple[list[Suspicion], int]:
-    """The surest ``most`` that this night was the last to find and that nobody has settled, and how many there are."""
+    """The surest ``most`` that this night was the last to find and that nobody has settled, and how many there are.
+
+    One query.
+    """
     rows = Suspicion.objects.filter(
         photo__project=project, photo__state=PhotoState.ACCEPTED, night=night, settled_at=None
     )
-    shown = list(rows.select_related("likely", "photo__label").order_by("-margin", "photo")[:most])
-    return shown, rows.count() if len(shown) == most else len(shown)
+    counted = rows.annotate(count=Window(Count("pk"))).select_related("likely", "photo__label")
+    shown = list(counted.order_by("-margin", "photo")[:most])
+    return shown, shown[0].count if shown else 0

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from collector.domain import challenges, conditions, contributions, results
+from collector.domain import challenges, conditions, contributions, projects, results
 from collector.domain.contributions import Measured
-from collector.models import Contribution, Photo, Project, Result, Volunteer
+from collector.models import Contribution, Photo, Project, Result, Suspicion, Volunteer
 from foundation import blobs, jobs
 from tests.training import photos_kit as kit
 from tests.training.nights_kit import NIGHT
@@ -23,6 +23,7 @@ from training.domain.splits import pseudonym
 from training.enums import StageName
 from training.models import Stage
 
+NONE: list[dict[str, Any]] = []
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
 
 
@@ -45,17 +46,25 @@ def name_of(project: Project, who: Volunteer | Photo) -> str:
     return pseudonym(project.split_secret, kind, who.pk)
 
 
-def judge(shift: Shift, measured: list[dict[str, Any]], answers: list[dict[str, Any]]) -> Stage:
-    """The stage evaluate, as if a child had finished it."""
-    files = {
-        "contributions.json": json.dumps({"note": "", "volunteers": measured}),
-        "predictions.jsonl": "".join(json.dumps(line) + "\n" for line in answers),
-    }
-    row = Stage(run=shift.run, name=StageName.EVALUATE, input_digest="0" * 64, result={})
-    for name, text in files.items():
-        row.files[name] = hashlib.sha256(text.encode()).hexdigest()
-        blobs.write_once(stages.blob_key(row.files[name]), text.encode())
-    return stages.write_row(shift, row)
+def judge(
+    shift: Shift, measured: list[dict[str, Any]], answers: list[dict[str, Any]], suspected: list[dict[str, Any]] = NONE
+) -> None:
+    """The stages fit and evaluate, as if children had finished them."""
+    people = json.dumps({"note": "", "volunteers": measured})
+    finish(shift, StageName.FIT, {"suspicions.jsonl": as_lines(suspected)})
+    finish(shift, StageName.EVALUATE, {"contributions.json": people, "predictions.jsonl": as_lines(answers)})
+
+
+def finish(shift: Shift, name: StageName, files: dict[str, str]) -> None:
+    row = Stage(run=shift.run, name=name, input_digest="0" * 64, result={})
+    for file, text in files.items():
+        row.files[file] = hashlib.sha256(text.encode()).hexdigest()
+        blobs.write_once(stages.blob_key(row.files[file]), text.encode())
+    stages.write_row(shift, row)
+
+
+def as_lines(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def figures(project: Project, who: Volunteer, **fields: Any) -> dict[str, Any]:
@@ -77,6 +86,11 @@ def answer(project: Project, photo: Photo, given: str) -> dict[str, Any]:
         "photo": name_of(project, photo), "volunteer": name_of(project, photo.volunteer), "label": label,
         "answer": given, "probability": 0.9,
     }  # fmt: skip
+
+
+def suspicion(project: Project, photo: Photo, likely: str = "ten") -> dict[str, Any]:
+    named = answer(project, photo, likely)
+    return {**{name: named[name] for name in ("photo", "volunteer", "label")}, "likely": likely, "margin": 0.8}
 
 
 def in_order(shift: Shift) -> list[Volunteer]:
@@ -144,15 +158,27 @@ def test_results_count_golden_photos_by_label_and_confirmed_condition(project: P
     assert (round(row.low, 3), round(row.high, 3)) == (0.208, 0.939)  # Wilson's
 
 
+def test_suspicious_labels_are_handed_over_unless_somebody_has_relabelled_them(project: Project, shift: Shift) -> None:
+    stays, changed = Photo.objects.filter(label__slug="five").order_by("pk")[:2]
+    judge(shift, [], [], [suspicion(project, stays), suspicion(project, changed)])
+    Photo.objects.filter(pk=changed.pk).update(label=projects.get_label(project, "ten"))
+    for _ in range(2):
+        handover.hand_over(shift)
+    found = Suspicion.objects.get()
+    assert (found.photo, found.likely.slug, found.margin, found.night) == (stays, "ten", 0.8, NIGHT)
+
+
 @pytest.mark.parametrize("count", [1, 10])
 def test_handing_over_asks_the_same_queries_however_many_there_are(
     project: Project, shift: Shift, count: int, django_assert_num_queries: Any
 ) -> None:
     measured = [figures(project, who) for who in Volunteer.objects.all()[:count]]
-    judge(shift, measured, [answer(project, photo, "ten") for photo in Photo.objects.all()[:count]])
-    # stage, project, guests, photographers, labels, challenges, photos, lease; contributions: volunteers, delete, add;
-    # results: project, delete, add; and four savepoints
-    with django_assert_num_queries(18):
+    some = list(Photo.objects.select_related("label", "volunteer")[:count])
+    judge(shift, measured, [answer(project, photo, "ten") for photo in some], [suspicion(project, one) for one in some])
+    # stages, project, guests, photographers, labels, challenges, photos; behind suspicions volunteers, guests, photos,
+    # labels; lease; contributions: volunteers, delete, add; results: project, delete, add; suspicions: photos, delete,
+    # add, count; and six savepoints
+    with django_assert_num_queries(28):
         handover.hand_over(shift)
 
 

@@ -70,8 +70,9 @@ def test_report_asks_the_same_queries_however_much_there_is(
         pages.make_run(project, pages.NIGHT - timedelta(days=day))
     people = kit.make_volunteers(count)
     pages.add_answers(run, [(accept(project, who)[0], "10", 0.7) for who in people])
-    # session, user, project, membership, run, stages, nights, their stages, answers' file, volunteers, guests, photos
-    with django_assert_num_queries(12):
+    # session, user, project, membership, run, stages, nights, their stages, answers' file, volunteers, guests, photos,
+    # suspicions
+    with django_assert_num_queries(13):
         answer = member.get(NIGHT)
     assert len(answer.context["mistakes"]) == count
     assert len(answer.context["earlier_rows"]) == count + 1

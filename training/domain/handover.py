@@ -1,4 +1,4 @@
-"""What a night tells the collector: whose photos helped, and how each label does under each condition."""
+"""What a night tells the collector: whose photos helped, how each label does by condition, which labels look wrong."""
 
 import json
 import uuid
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from collector.domain import contributions, results
+from collector.domain import contributions, results, suspicions
 from collector.models import Project
 from foundation import blobs, jobs
-from training.domain import manifests, stages
+from training.domain import manifests, queries, sightings, stages
+from training.domain.answers import Mistake
 from training.domain.intervals import wilson
 from training.domain.judging import PREDICTIONS
 from training.domain.people import people_of
@@ -19,7 +20,7 @@ from training.domain.splits import pseudonym
 from training.enums import StageName
 from training.models import Stage
 
-CONTRIBUTIONS = "contributions.json"
+CONTRIBUTIONS, SUSPICIONS = "contributions.json", "suspicions.jsonl"
 Tally = Counter[tuple[int, int | None, bool]]  # label, condition or None, whether it was named rightly
 
 
@@ -28,11 +29,12 @@ def hand_over(shift: Shift) -> None:
 
     Raises ``jobs.LeaseLost``, and ``NightFailedError`` where the stage's files are missing from the storage.
     """
-    stage = shift.run.stages.get(name=StageName.EVALUATE)
+    done = queries.stages_of(shift.run)
     project, night = shift.run.project, shift.run.night
     try:
-        people = _read_contributions(stage, project)
-        tallied = _tally(stage, project)
+        people = _read_contributions(done[StageName.EVALUATE], project)
+        tallied = _tally(done[StageName.EVALUATE], project)
+        suspected = _read_suspicions(done, project)
     except blobs.BlobMissing as error:
         raise NightFailedError(f"What the night measured is missing from the storage ({error}).") from None
     shift.beat()
@@ -40,6 +42,7 @@ def hand_over(shift: Shift) -> None:
         jobs.require(shift.lease)
         contributions.record(project, night, people)
         results.record(project, night, _with_intervals(tallied))
+        suspicions.record(project, night, suspected)
 
 
 def _read_contributions(stage: Stage, project: Project) -> list[contributions.Measured]:
@@ -50,6 +53,20 @@ def _read_contributions(stage: Stage, project: Project) -> list[contributions.Me
         if who := known.get(one["volunteer"]):
             found[who] = contributions.Measured(**{**one, "volunteer": who})
     return list(found.values())
+
+
+def _read_suspicions(done: Mapping[str, Stage], project: Project) -> list[suspicions.Suspected]:
+    """Those of photos that are still accepted under the label that the night learned from."""
+    lines = manifests.read_lines(done[StageName.FIT], SUSPICIONS)
+    named = [Mistake(one["photo"], one["volunteer"], one["label"], one["likely"], one["margin"]) for one in lines]
+    is_by_volunteer = not done[StageName.SNAPSHOT].result["optimistic"]
+    seen = sightings.find_photos(project, named, most=len(named), by_volunteer=is_by_volunteer)
+    labels = dict(project.labels.values_list("slug", "pk")) if seen else {}
+    return [
+        suspicions.Suspected(one.photo_id, labels[one.mistake.answer], one.mistake.probability)
+        for one in seen
+        if one.label_now == one.mistake.truth and one.mistake.answer in labels
+    ]
 
 
 def _tally(stage: Stage, project: Project) -> Tally:

@@ -13,7 +13,7 @@ from collector.enums import Role
 from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, helped, judged, words
+from training.web import charts, earlier, helped, judged, suspected, words
 
 NIGHTS_A_PAGE = 30
 
@@ -48,6 +48,7 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
         **words.describe_run(run),
         **judged.describe(project, run),
         **beside,
+        **suspected.describe(project, night),
         "people": helped.describe(project, night) if role == Role.ADMIN else None,
     }
     return render(request, "training/run.html", page)
