@@ -102,7 +102,7 @@ def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
         f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
         f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
     )
-    suspicions = noise.find_suspicions(head.unseen, examples.targets)
+    suspicions = noise.find_suspicions(head.left_out.softmax(1), examples.targets)
     return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, suspicions)
 
 

@@ -30,7 +30,7 @@ class FittedHead:
     bias: Tensor
     strength: float
     curve: list[dict[str, float]]  # {"C", "accuracy", "loss"}
-    unseen: Tensor  # probabilities (n, labels) of each photo, by the head that had not seen its volunteer
+    left_out: Tensor  # logits (n, labels) of heads with the same C that had not seen the photo's volunteer
 
     @property
     def inner_accuracy(self) -> float:
@@ -59,22 +59,21 @@ def fit_head(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
 ) -> FittedHead:
     """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
-    curve, unseen = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
+    curve, left_out = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
     mean, spread = standardise(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
     weight, bias = solve(scaled, label_count=label_count, strength=best)
     folded = weight / spread
-    return FittedHead(folded, bias - folded @ mean, best, curve, unseen[best])
+    return FittedHead(folded, bias - folded @ mean, best, curve, left_out[best])
 
 
 def _cross_validate(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
 ) -> tuple[list[dict[str, float]], dict[float, Tensor]]:
-    """What each C reached, and by C the probabilities (n, labels) of photos whose volunteers it had not seen."""
     folds = split_by_group(groups, examples.targets)
     count = int(folds.max()) + 1
-    found = {strength: torch.zeros(len(groups), label_count) for strength in STRENGTHS}
+    left_out = {strength: torch.zeros(len(examples.targets), label_count) for strength in STRENGTHS}
     hits, losses = dict.fromkeys(STRENGTHS, 0.0), dict.fromkeys(STRENGTHS, 0.0)
     for fold in range(count):
         known, unseen = examples.only(folds != fold), examples.only(folds == fold)
@@ -85,7 +84,7 @@ def _cross_validate(
             progress.report(number, count * len(STRENGTHS), "choosing how far to trust the photos")
             start = solve(known, label_count=label_count, strength=strength, start=start)
             logits = unseen.features @ start[0].T + start[1]
-            found[strength][folds == fold] = logits.softmax(1)
+            left_out[strength][folds == fold] = logits
             hits[strength] += unseen.total((logits.argmax(1) == unseen.targets).float())
             losses[strength] += unseen.total(functional.cross_entropy(logits, unseen.targets, reduction="none"))
     everything = float(examples.weights.sum())
@@ -97,7 +96,7 @@ def _cross_validate(
         }
         for strength in STRENGTHS
     ]
-    return curve, found
+    return curve, left_out
 
 
 def split_by_group(groups: Sequence[str], targets: Tensor, *, count: int = FOLDS) -> Tensor:
@@ -128,7 +127,7 @@ def standardise(features: Tensor, taps: Sequence[int]) -> tuple[Tensor, Tensor]:
 def solve(
     examples: Examples, *, label_count: int, strength: float, start: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Weight (labels, d) and bias (labels) at the least regularised loss; ``start`` only saves steps."""
+    """weight (labels, d) and bias (labels) at the least regularised loss; ``start`` only saves steps."""
     count, width = examples.features.shape
     weight = (start[0].clone() if start else torch.zeros(label_count, width)).requires_grad_()
     bias = (start[1].clone() if start else torch.zeros(label_count)).requires_grad_()
