@@ -127,7 +127,7 @@ def standardise(features: Tensor, taps: Sequence[int]) -> tuple[Tensor, Tensor]:
 def solve(
     examples: Examples, *, label_count: int, strength: float, start: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """weight (labels, d) and bias (labels) at the least regularised loss; ``start`` only saves steps."""
+    """Weight (labels, d) and bias (labels) at the least regularised loss; ``start`` only saves steps."""
     count, width = examples.features.shape
     weight = (start[0].clone() if start else torch.zeros(label_count, width)).requires_grad_()
     bias = (start[1].clone() if start else torch.zeros(label_count)).requires_grad_()
