@@ -72,4 +72,4 @@ def of_night(project: Project, night: date, most: int) -> tuple[list[Suspicion],
     )
     counted = rows.annotate(count=Window(Count("pk"))).select_related("likely", "photo__label")
     shown = list(counted.order_by("-margin", "photo")[:most])
-    return shown, shown[0].count if shown else 0
+    return list[Suspicion](shown), int(shown[0].count) if shown else 0

@@ -300,7 +300,7 @@ def test_nights_beside_are_thirty(member: Client, project: Project) -> None:
     ("largest", "top"), [(1, 1), (900, 1024), (1024, 1024), (1_655_000, 2 << 20), (3_300_000, 5 << 20)]
 )
 def test_axis_of_bytes_ends_at_a_round_number(largest: int, top: int) -> None:
-    assert charts._ceiling(largest) == top
+    assert charts.ceiling_of(largest) == top
 
 
 # --- what was new --------------------------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from collector.domain import projects
 from collector.enums import Role
-from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, helped, judged, suspected, words
+from training.web import charts, earlier, helped, judged, suspected, tradeoffs, words
+from training.web.access import require_access
 
 NIGHTS_A_PAGE = 30
 
@@ -23,7 +22,7 @@ NIGHTS_A_PAGE = 30
 @never_cache
 def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest nights, or those before ``?before=``."""
-    project, _ = _require_access(request, slug)
+    project, _ = require_access(request, slug)
     found = queries.runs_of(project)
     if before := _read_night(request.GET.get("before", "")):
         found = found.filter(night__lt=before)
@@ -39,7 +38,7 @@ def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     """One night in figures and words."""
-    project, role = _require_access(request, slug)
+    project, role = require_access(request, slug)
     run = queries.get_run(project, night)
     beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
     page = {
@@ -48,6 +47,7 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
         **words.describe_run(run),
         **judged.describe(project, run),
         **beside,
+        **tradeoffs.describe(run),
         **suspected.describe(project, night),
         "people": helped.describe(project, night) if role == Role.ADMIN else None,
     }
@@ -60,13 +60,8 @@ def show_progress(request: HttpRequest, slug: str, night: date) -> JsonResponse:
     """Where the night stands, for the page that watches it."""
     if not request.user.is_authenticated:
         raise Problem("sign-in-needed", 401, "You are signed out.", do="Sign in, then try again.")
-    project, _ = _require_access(request, slug)
+    project, _ = require_access(request, slug)
     return JsonResponse(words.describe_progress(queries.get_run(project, night)))
-
-
-def _require_access(request: HttpRequest, slug: str) -> tuple[Project, Role]:
-    project = projects.get_project(slug)
-    return project, projects.require_role(project, request.user, Role.REVIEWER)
 
 
 def _read_night(text: str) -> date | None:
