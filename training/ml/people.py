@@ -5,20 +5,20 @@ As many are looked at as ``contributions.choose`` allows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.ml import contributions, embed
-from training.ml.contract import WANTED, ManifestPhoto, Progress, RunSpec, read_json
+from training.ml.contract import WANTED, ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
 from training.ml.head import Examples, solve, standardise
 from training.ml.networks import Network
 from training.ml.saved import SavedModel
+from training.ml.start import BACKBONE
 from training.ml.workspace import Work
 
 STRENGTH = 0.1  # where the night fitted no head that says which was best
@@ -27,59 +27,41 @@ MESSAGE = "learning without one volunteer at a time"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The golden photos, and what the model's head was shown of them: see ``watching``."""
+    """The golden photos, and what the model's head was shown of them: float16 (some, n)."""
 
     photos: list[ManifestPhoto]
     seen: Sequence[Tensor]
 
 
-@contextmanager
-def watching(network: Network) -> Iterator[list[Tensor]]:
-    """What the head is shown while the block lasts: one tensor (photos, features of the tap), float16, a tap and batch.
-
-    ``side_by_side`` makes features of it, as ``embed`` stores them.
-    """
-    seen: list[Tensor] = []
-
-    def note(_head: nn.Module, given: tuple[Tensor, ...]) -> None:
-        seen.append(given[0].flatten(1).half())
-
-    hooks = [layer.register_forward_pre_hook(note) for layer in network.head]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def side_by_side(seen: Sequence[Tensor], taps: int) -> Tensor:
-    """Features float32 (photos, n) of all batches watched."""
-    return torch.cat([torch.cat(list(seen[at::taps])) for at in range(taps)], 1).float()
-
-
 def tell(spec: RunSpec, work: Work, model: SavedModel, golden: Shown, progress: Progress) -> dict[str, Any]:
     """What ``contributions.json`` holds: ``note`` and ``volunteers``."""
-    if work.result("embed")["backbone"] is None:
+    if work.result("start")["backbone"] is None:
         return {"note": "There are no pretrained features to learn from without a volunteer.", "volunteers": []}
-    train = work.train()
-    groups, order = [photo.volunteer for photo in train], {slug: place for place, slug in enumerate(spec.slugs)}
-    features, label_count = embed.read_features(work.stage("embed")), len(spec.labels)
-    chosen = contributions.choose(groups, _wanted(work, groups), width=features.shape[1], label_count=label_count)
+    try:
+        features = embed.read_features(spec, work)
+    except ProblemsFoundError as error:  # erased since the model was fitted; the night goes on without
+        return {"note": str(error), "volunteers": []}
+    groups = [photo.volunteer for photo in work.train()]
+    wanted = _wanted(work, groups)
+    chosen = contributions.choose(groups, wanted, width=features.shape[1], label_count=len(spec.labels))
     progress.report(0, len(chosen), MESSAGE)
     network = _probe(spec, work)
+    shown = _features_of(golden, network, model, work, progress)
     mean, spread = standardise(features, [channels * grid * grid for channels, _, grid in network.shapes])
-    targets = torch.tensor([order[photo.label] for photo in train])
-    examples = Examples((features - mean) / spread, targets, torch.tensor([photo.weight for photo in train]))
-    strength = _strength(work)
-    head = solve(examples, label_count=label_count, strength=strength, start=_start(model, network, mean, spread))
-    judges = contributions.Golden(
-        (_features_of(golden, network, model, work, progress) - mean) / spread,
-        torch.tensor([order[photo.label] for photo in golden.photos]),
-        [photo.volunteer for photo in golden.photos],
-    )
+    start, strength = _start(model, network, mean, spread), _strength(work)
+    examples = _examples(spec, work.train(), (features - mean) / spread)
+    head = solve(examples, label_count=len(spec.labels), strength=strength, start=start)
+    targets = _examples(spec, golden.photos, shown).targets
+    judges = contributions.Golden((shown - mean) / spread, targets, [photo.volunteer for photo in golden.photos])
     found = contributions.measure(examples, groups, judges, chosen, head=head, strength=strength)
     progress.report(len(chosen), len(chosen), MESSAGE)
     return {"note": "", "volunteers": [one.to_json(spec.slugs) for one in found]}
+
+
+def _examples(spec: RunSpec, photos: Sequence[ManifestPhoto], features: Tensor) -> Examples:
+    order = {slug: place for place, slug in enumerate(spec.slugs)}
+    targets = torch.tensor([order[photo.label] for photo in photos])
+    return Examples(features, targets, torch.tensor([photo.weight for photo in photos]))
 
 
 def _wanted(work: Work, groups: Sequence[str]) -> list[str]:
@@ -91,7 +73,7 @@ def _wanted(work: Work, groups: Sequence[str]) -> list[str]:
 
 def _probe(spec: RunSpec, work: Work) -> Network:
     network = Network(spec.arch, spec.input, len(spec.labels))
-    network.backbone.load_state_dict(load_file(work.stage("embed") / "backbone.safetensors"))
+    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
     return network
 
 
@@ -117,6 +99,6 @@ def _strength(work: Work) -> float:
 
 def _features_of(golden: Shown, network: Network, model: SavedModel, work: Work, progress: Progress) -> Tensor:
     if _is_probe(model, network):
-        return side_by_side(golden.seen, len(network.shapes))
-    found = embed.embed_photos(network, work.photos, golden.photos, progress, threads=torch.get_num_threads())
-    return torch.stack([found[photo.sha256] for photo in golden.photos]).float()
+        return torch.cat(list(golden.seen)).float()
+    rows = embed.embed_photos(network, work.photos, golden.photos, progress, threads=torch.get_num_threads())
+    return torch.cat(list(rows)).float()
