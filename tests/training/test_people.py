@@ -131,6 +131,16 @@ def test_pseudonym_that_is_nobodys_is_passed_over(project: Project, shift: Shift
     assert not Contribution.objects.exists()
 
 
+def test_night_begun_under_a_version_that_measured_nothing_hands_over_its_results(
+    project: Project, shift: Shift
+) -> None:
+    photo = Photo.objects.all()[0]
+    finish(shift, StageName.FIT, {"model.json": "{}"})
+    finish(shift, StageName.EVALUATE, {"predictions.jsonl": as_lines([answer(project, photo, "ten")])})
+    handover.hand_over(shift)
+    assert (Contribution.objects.count(), Result.objects.count()) == (0, 1)
+
+
 def test_night_that_lost_its_lease_hands_nothing_over(project: Project, shift: Shift) -> None:
     anna = Volunteer.objects.all()[0]
     judge(shift, [figures(project, anna)], [])

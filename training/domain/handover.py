@@ -46,6 +46,8 @@ def hand_over(shift: Shift) -> None:
 
 
 def _read_contributions(stage: Stage, project: Project) -> list[contributions.Measured]:
+    if CONTRIBUTIONS not in stage.files:  # the night began under a version that measured none
+        return []
     measured = json.loads(blobs.read(stages.blob_key(stage.files[CONTRIBUTIONS])))["volunteers"]
     known = people_of(project) if measured else {}
     found: dict[uuid.UUID, contributions.Measured] = {}
@@ -57,6 +59,8 @@ def _read_contributions(stage: Stage, project: Project) -> list[contributions.Me
 
 def _read_suspicions(done: Mapping[str, Stage], project: Project) -> list[suspicions.Suspected]:
     """Those of photos that are still accepted under the label that the night learned from."""
+    if SUSPICIONS not in done[StageName.FIT].files:  # as above
+        return []
     lines = manifests.read_lines(done[StageName.FIT], SUSPICIONS)
     named = [Mistake(one["photo"], one["volunteer"], one["label"], one["likely"], one["margin"]) for one in lines]
     is_by_volunteer = not done[StageName.SNAPSHOT].result["optimistic"]
