@@ -1,8 +1,8 @@
 """Labels that look wrong: how many of the flipped ones the night finds, and how many of those it names were flipped.
 
 Sign-language digits, stages start, embed and fit by their commands. Three kinds of fault: none; 5% of the labels
-flipped at random, whoever sent them; and 5% by three accounts (classes that share a device) that name everything one too
-high. Precision without flips cannot be known: what is named there may be wrong in the data as it came.
+flipped at random, whoever sent them; and 5% by three accounts (classes that share a device) that name everything one
+too high. Precision without flips cannot be known: what is named there may be wrong in the data as it came.
 BENCH_WORK keeps the work folders, and with them the features.
 """
 
