@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from training.ml.contributions import MOST, Golden, choose, interval, measure, refit
+from training.ml.contributions import LEAST, MOST, Golden, choose, interval, measure, refit
 from training.ml.head import Examples, solve
 
 LABELS, WIDTH, EACH = 4, 60, 8
@@ -116,5 +116,10 @@ def test_chosen_are_the_most_wanted_who_are_there() -> None:
 def test_chosen_are_fewer_the_more_photos_there_are() -> None:
     people = [f"v{at}" for at in range(100)]
     assert len(choose(people, people, width=10, label_count=2)) == MOST
-    many = people * 200
-    assert 0 < len(choose(many, people, width=3_000, label_count=20)) < 10
+    many = people * 20
+    assert LEAST < len(choose(many, people, width=3_000, label_count=20)) < MOST
+
+
+def test_chosen_are_some_however_many_photos_there_are() -> None:
+    people = [f"v{at}" for at in range(100)]
+    assert len(choose(people * 2000, people, width=3_000, label_count=20)) == LEAST

@@ -27,7 +27,7 @@ from training.ml.head import Examples
 
 STEPS = 2  # Newton's
 TURNS = 12  # of conjugate gradients for each
-MOST = 64  # volunteers refitted in one night
+LEAST, MOST = 4, 64  # volunteers refitted in one night, however many photos there are
 EFFORT = 2e11  # multiplications a night may spend on it: two seconds of one core
 AT_ONCE = 4_000_000  # numbers in (photos, volunteers, labels): 16 MB each of a few
 RESAMPLES = 2000
@@ -73,7 +73,7 @@ def choose(groups: Sequence[str], wanted: Sequence[str], *, width: int, label_co
     """
     there = set(groups)
     each = 4 * STEPS * (TURNS + 1) * len(groups) * width * label_count
-    return [name for name in wanted if name in there][: min(MOST, int(EFFORT / max(each, 1)))]
+    return [name for name in wanted if name in there][: max(LEAST, min(MOST, int(EFFORT / max(each, 1))))]
 
 
 def measure(
@@ -101,8 +101,7 @@ def measure(
 
 def refit(examples: Examples, mask: Tensor, *, head: tuple[Tensor, Tensor], strength: float) -> Tensor:
     """Heads (d + 1, v, labels), the last row the bias: column j fitted on the photos where ``mask`` (n, v) is one."""
-    ones = torch.ones(len(examples.features), 1)
-    features = torch.cat([examples.features, ones], 1)
+    features = examples.features
     start = torch.cat([head[0].T, head[1][None]])  # (d + 1, labels)
     weights = start[:, None].repeat(1, mask.shape[1], 1)
     decay = torch.full((len(start), 1, 1), 1 / strength)
@@ -132,13 +131,14 @@ def _solve(features: Tensor, shares: Tensor, kept: Tensor, decay: Tensor, right:
 
 
 def _through(features: Tensor, weights: Tensor) -> Tensor:
-    """(n, v, labels)."""
-    return (features @ weights.flatten(1)).view(len(features), *weights.shape[1:])
+    """(n, v, labels); the last row of ``weights`` is the bias."""
+    return (features @ weights[:-1].flatten(1)).view(len(features), *weights.shape[1:]) + weights[-1]
 
 
 def _back(features: Tensor, values: Tensor) -> Tensor:
-    """(d + 1, v, labels)."""
-    return (features.T @ values.flatten(1)).view(features.shape[1], *values.shape[1:])
+    """(d + 1, v, labels), the bias's row last."""
+    inner = (features.T @ values.flatten(1)).view(features.shape[1], *values.shape[1:])
+    return torch.cat([inner, values.sum(0, keepdim=True)])
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
