@@ -12,7 +12,7 @@ from benchmarks.strategies.data import Digits, quiet
 from benchmarks.strategies.lessons import Adam, Discriminative, Distilled, Followed, Plain, Smooth
 from benchmarks.strategies.whole import scratch, scratch_warm
 from training.ml.contract import write_json
-from training.ml.head import Examples, FittedHead, fit_head, split_by_group
+from training.ml.head import Examples, FittedHead, fit_head, split_by_group, temperature
 from training.ml.kept import Kept
 from training.ml.lesson import BATCH, teach
 from training.ml.networks import Network
@@ -22,6 +22,7 @@ from training.ml.tune import RATE, answer
 
 EPOCHS = 3
 ADAM_RATE = 1e-4
+TENSORS = ("weight", "bias", "left_out")  # of a head
 TEACHER_FOLDS = 3  # inner folds whose photos the teacher answers without having learned from them
 LessonT = TypeVar("LessonT", bound=Plain)
 Line = Callable[[Digits, int], dict[str, Tensor]]
@@ -35,7 +36,7 @@ def head(digits: Digits, fold: int, views: int = 1) -> dict[str, Tensor]:
     fitted = _fit_head(digits, train, learned)
     logits = features[judged] @ fitted.weight.T + fitted.bias
     name = "head" if views == 1 else f"head-{views}-views"
-    return {name: logits, f"{name}-tempered": logits / fitted.temperature}
+    return {name: logits, f"{name}-tempered": logits / _temperature(digits, train, views, fitted)}
 
 
 def tuned(digits: Digits, fold: int) -> dict[str, Tensor]:
@@ -133,15 +134,19 @@ def _fit_head(digits: Digits, places: Tensor, features: list[Tensor]) -> FittedH
     path = digits.work / f"solved-{shown[:16]}.json"
     if path.exists():
         kept = json.loads(path.read_text("utf-8"))
-        return FittedHead(**{**kept, "weight": torch.tensor(kept["weight"]), "bias": torch.tensor(kept["bias"])})
+        return FittedHead(**{**kept, **{name: torch.tensor(kept[name]) for name in TENSORS}})
     groups = [digits.volunteers[place] for place in places.tolist()] * views
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     targets = digits.targets[places].repeat(views)
     examples = Examples(torch.cat(features), targets, torch.full((len(targets),), 1 / views))
     fitted = fit_head(examples, groups, taps=taps, label_count=len(digits.spec.labels), progress=quiet())
     plain = {name: getattr(fitted, name) for name in FittedHead.__dataclass_fields__}
-    write_json(path, {**plain, "weight": fitted.weight.tolist(), "bias": fitted.bias.tolist()})
+    write_json(path, {**plain, **{name: plain[name].tolist() for name in TENSORS}})
     return fitted
+
+
+def _temperature(digits: Digits, places: Tensor, views: int, fitted: FittedHead) -> float:
+    return temperature(fitted.left_out, digits.targets[places].repeat(views))
 
 
 def _answer(digits: Digits, fold: int, network: Network, cut: int) -> Tensor:

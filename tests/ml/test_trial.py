@@ -27,7 +27,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     folder = tmp_path_factory.mktemp("embedded")
     photos = making.make_photos(folder, volunteers=7, golden=2, each=2)
     work = making.make_work(folder, photos, pretrained=str(weights))
-    making.run_stage("embed", work)
+    for stage in ("start", "embed"):
+        making.run_stage(stage, work)
     return work
 
 
@@ -115,8 +116,8 @@ def test_a_won_trial_changes_the_blocks_above_the_cut_alone(
     work = asking(embedded, asked)
     monkeypatch.setattr(trial, "is_better", lambda *_: True)
     assert making.run_stage("fit", work, tmp_path / "fit")["strategy"]["name"] == name
-    assert {path.name for path in (tmp_path / "fit").iterdir()} == {"model.safetensors", "model.json", "result.json"}
-    before = load_file(work / "embed" / "backbone.safetensors")
+    assert {path.name for path in (tmp_path / "fit").iterdir()} == {*contract.STAGE_FILES["fit"], "result.json"}
+    before = load_file(work / "start" / "backbone.safetensors")
     network = read_model(tmp_path / "fit").network
     cut = after_tap(network, LAST) if name == LAST_BLOCKS else 0
     weighty = {place: value for place, value in network.backbone.state_dict().items() if place.endswith("weight")}

@@ -3,8 +3,9 @@
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from collector.domain import photos as collected
 from collector.enums import LabelState
 from collector.models import Label, Project
 from foundation import blobs, jobs
-from training.domain import merges
+from training.domain import merges, retirements
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.domain.splits import Seen, Split, pseudonym, split_photos
 from training.enums import Side, StageName
@@ -39,26 +40,28 @@ class Frozen:
     snapshot: contract.Snapshot
     left_out: dict[str, int]
     notices: tuple[str, ...]
+    retired: retirements.Retirement
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot stage's result."""
         counts = self.snapshot.to_json()
         labels = list(counts.pop("labels"))
-        return {**counts, "labels": labels, "left_out": self.left_out, "notices": list(self.notices)}
+        said = {"left_out": self.left_out, "notices": list(self.notices), "retired": self.retired.to_json()}
+        return {**counts, "labels": labels, **said}
 
 
 def freeze(shift: Shift, known: Sequence[str] = ()) -> Frozen:
     """Writes ``snapshot/manifest.jsonl`` and ``snapshot/snapshot.json``: the same photos give the same bytes.
 
-    Stores which side each new volunteer is on, for ever. ``known`` are the labels of the release in use: they may
-    not be dropped for want of photos.
+    Stores which side each new volunteer is on, and who of the golden ones retires. ``known`` are the labels of the
+    release in use: they may not be dropped for want of photos.
     Raises ``NightFailedError`` where there is nothing to learn or to judge, ``jobs.LeaseLost``.
     """
     project = shift.run.project
     if not project.split_secret:
         raise NightFailedError(f"The project {project.slug} has no split_secret. Set one; it must never change.")
     for _ in range(TRIES):
-        with contextlib.suppress(IntegrityError):
+        with contextlib.suppress(IntegrityError, retirements.RetiredMeanwhileError):
             return _freeze_once(shift, known)
     raise NightFailedError(
         f"Several nights of {project.slug} sort the same new volunteers at once. Start this one again."
@@ -72,20 +75,27 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     stored = _stored(project)
     merged = merges.sides_of_merged(project, stored)
     stored |= merged
+    divide = partial(split_photos, seen, secret=project.split_secret, min_golden=project.min_golden_per_label)
     with shift.holding():
-        split = split_photos(seen, stored, secret=project.split_secret, min_golden=project.min_golden_per_label)
+        split, retired = retirements.divide_and_retire(project, shift.run.night, seen, stored, divide)
     split.stored |= {name: Side(side) for name, side in merged.items()}
-    frozen = _write(shift.work, labels, seen, split, known)
-    _store(shift, project, split)  # last: a night that cannot begin must not have sorted anybody
+    frozen = _write(shift.work, labels, seen, split, known, retired=retired)
+    _store(shift, project, split, retired)  # last: a night that cannot begin must not have sorted anybody
     return frozen
 
 
-def materialise(shift: Shift) -> None:
-    """Puts the bytes of every photo of the manifest at ``photos/<sha256>.jpg``, as hard links where possible.
+def read_manifest(shift: Shift) -> list[contract.ManifestPhoto]:
+    """The frozen list."""
+    return contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")
 
-    Raises ``SnapshotStaleError`` where a photo is not accepted any more, or its pixels are not those that were frozen.
+
+def materialise(shift: Shift, pictures: Collection[str]) -> None:
+    """Puts the bytes of those photos (sha256) at ``photos/<sha256>.jpg``, as hard links where possible.
+
+    Raises ``SnapshotStaleError`` where any photo of the manifest is not accepted any more, or its pixels are not those
+    that were frozen.
     """
-    wanted = {line.photo: line.sha256 for line in contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")}
+    wanted = {line.photo: line.sha256 for line in read_manifest(shift)}
     folder = shift.work / "photos"
     folder.mkdir(exist_ok=True)
     total = len(wanted)
@@ -94,8 +104,7 @@ def materialise(shift: Shift) -> None:
         if sha256 is None or sha256 != seen.sha256:
             continue
         del wanted[seen.photo]
-        path = folder / f"{sha256}.jpg"
-        if not path.exists():
+        if sha256 in pictures and not (path := folder / f"{sha256}.jpg").exists():
             _fetch(photo_id, path)
         if len(wanted) % 50 == 0:
             shift.tell(Told(StageName.SNAPSHOT, total - len(wanted), total, None, "fetching photos"))
@@ -125,6 +134,7 @@ def _stream(shift: Shift, project: Project) -> Iterator[tuple[uuid.UUID, Seen]]:
         "look_hash",
         "captured_at",
     )
+    name_volunteer = cache(partial(pseudonym, project.split_secret, "volunteer"))  # few beside their photos
     rows = accepted.values_list(*names, "pinned_split").iterator(chunk_size=ROWS_AT_ONCE)
     for photo_id, sha256, label, volunteer, is_known, look_hash, captured_at, pinned in rows:
         shift.beat()
@@ -134,7 +144,7 @@ def _stream(shift: Shift, project: Project) -> Iterator[tuple[uuid.UUID, Seen]]:
                 photo=pseudonym(project.split_secret, "photo", photo_id),
                 sha256=sha256,
                 label=label,
-                volunteer=pseudonym(project.split_secret, "volunteer", volunteer),
+                volunteer=name_volunteer(volunteer),
                 is_known=is_known,
                 look_hash=look_hash,
                 captured_at=captured_at.timestamp() if captured_at else None,
@@ -149,15 +159,24 @@ def _stored(project: Project) -> dict[str, str]:
     )
 
 
-def _store(shift: Shift, project: Project, split: Split) -> None:
-    """All new sides or none, and only while the night is ours."""
+def _store(shift: Shift, project: Project, split: Split, retired: retirements.Retirement) -> None:
+    """All new sides and retirements or none, and only while the night is ours."""
     rows = [SplitSide(project=project, group=group, side=side) for group, side in sorted(split.stored.items())]
     with transaction.atomic():
         jobs.require(shift.lease)
         SplitSide.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+        retirements.retire(project, retired, shift.run.night)
 
 
-def _write(work: Path, labels: list[Label], photos: list[Seen], split: Split, known: Sequence[str]) -> Frozen:
+def _write(
+    work: Path,
+    labels: list[Label],
+    photos: list[Seen],
+    split: Split,
+    known: Sequence[str],
+    *,
+    retired: retirements.Retirement,
+) -> Frozen:
     placed = [seen for seen in photos if seen.photo in split.sides]
     taught, notices = _taught(labels, placed, split, known)
     slugs = {label.slug for label in taught}
@@ -169,7 +188,7 @@ def _write(work: Path, labels: list[Label], photos: list[Seen], split: Split, kn
     contract.write_json(folder / "snapshot.json", snapshot.to_json())
     left_out = dict(sorted(Counter(split.left_out.values()).items()))
     notices += [f"{count} photo(s) left out: {reason}." for reason, count in left_out.items()]
-    return Frozen(snapshot, left_out, tuple(notices))
+    return Frozen(snapshot, left_out, (*notices, *retired.notices()), retired)
 
 
 def _line(seen: Seen, split: Split) -> contract.ManifestPhoto:

@@ -5,8 +5,10 @@ None, and production was trained from scratch: a warm start from it, with the ro
 it knows.
 """
 
+import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed
+from training.ml import embed, noise
 from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, WARM, Probe, choose
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.engine import BACKBONE, open_engine
 from training.ml.head import Examples, FittedHead, fit_head, split_by_group
 from training.ml.networks import Network
-from training.ml.saved import SavedModel, read_model, write_model
+from training.ml.photos import BATCH
+from training.ml.saved import SavedModel, read_model, write_model, write_predictions
 from training.ml.workspace import Work
 
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
@@ -29,24 +33,35 @@ ASKED = {"head": HEAD, "head_then_last_blocks": LAST_BLOCKS, "head_then_all": AL
 
 @dataclass(frozen=True)
 class Outcome:
-    """A network that has learned, why it was taught this way, and how it went."""
+    """A network that has learned, why it was taught this way, and how it went.
+
+    ``left_out`` are train photos with probabilities (n, labels) of them by networks that had not learned from them.
+    """
 
     network: Network
     strategy: Strategy
     curves: Any
+    left_out: tuple[Sequence[ManifestPhoto], Tensor]
+    suspicions: Sequence[noise.Suspicion] = ()  # of the train photos, where volunteers were left out in turn
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``model.safetensors`` and ``model.json``. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes the model, ``left_out.jsonl`` and ``suspicions.jsonl``.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     before = _usable_production(spec, work)
-    has_features = work.result("embed")["backbone"] is not None
+    has_features = work.result("start")["backbone"] is not None
     if has_features and spec.strategy != "scratch":
         outcome = _learn_from_head(spec, work, out, progress)
     else:
         outcome = _train(spec, work, out, progress, _choose_start(spec, before))
+    _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
-    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
+    write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
+    suspicious = {"suspicions": len(outcome.suspicions)}
+    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
 
 
 def _choose_start(spec: RunSpec, before: SavedModel | None) -> SavedModel | None:
@@ -76,31 +91,39 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 
 def _learn_from_head(spec: RunSpec, work: Work, out: Path, progress: Progress) -> Outcome:
     """The head first, always; then what it measured says whether more shall learn."""
-    photos, folder = work.train(), work.stage("embed")
-    targets = _targets(spec, photos)
-    examples = Examples(embed.read_features(folder), targets, torch.tensor([photo.weight for photo in photos]))
+    photos = work.train()
+    targets, weights = _targets(spec, photos), torch.tensor([photo.weight for photo in photos])
+    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), targets, weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(folder / "backbone.safetensors"))
-    network.set_head(head.weight / head.temperature, head.bias / head.temperature)
-    why = _say_head(spec, head, len(photos), sum(taps))
+    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
+    network.set_head(head.weight, head.bias)
+    left_out = head.left_out.softmax(1)
+    suspicions = noise.find_suspicions(left_out, targets)
     probe = Probe(len(photos), int(torch.bincount(targets).min()), head.learned, head.inner_accuracy)
     name, reason = choose(probe)
     if spec.strategy in ASKED:
         name, reason = ASKED[spec.strategy], "It was asked for."
     if name == SCRATCH:
-        outcome = _train(spec, work, out, progress, None)
-        return Outcome(outcome.network, Strategy(SCRATCH, f"{reason} {outcome.strategy.why}"), outcome.curves)
-    head_only = Outcome(network, Strategy(HEAD, f"{why} {reason}"), {"head": head.curve})
+        whole = _train(spec, work, out, progress, None)
+        strategy = Strategy(SCRATCH, f"{reason} {whole.strategy.why}")
+        return replace(whole, strategy=strategy, suspicions=suspicions)
+    why = f"{_say_head(spec, head, len(photos), sum(taps))} {reason}"
+    head_only = Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
     if name == HEAD:
         return head_only
     from training.ml.trial import try_blocks  # brings Lightning, which a head alone does not need
 
     trial = try_blocks(network, head, examples, groups, spec=spec, work=work, out=out, progress=progress, name=name)
-    curves = {"head": head.curve, **trial.curves}
-    return Outcome(trial.network, Strategy(name if trial.won else HEAD, f"{why} {reason} {trial.why}"), curves)
+    strategy, curves = Strategy(HEAD, f"{why} {trial.why}"), {"head": head.curve, **trial.curves}
+    if trial.won is None:
+        return replace(head_only, strategy=strategy, curves=curves)
+    tried = [photos[place] for place in trial.won.tried.tolist()]
+    return Outcome(
+        trial.won.network, replace(strategy, name=name), curves, (tried, trial.won.probabilities), suspicions
+    )
 
 
 def _say_head(spec: RunSpec, head: FittedHead, photos: int, features: int) -> str:
@@ -109,6 +132,17 @@ def _say_head(spec: RunSpec, head: FittedHead, photos: int, features: int) -> st
         f"{len(spec.labels)} labels from {photos:,} photos. C = {head.strength:g} was best on volunteers left out in "
         f"turn ({head.inner_accuracy:.1%} right)."
     )
+
+
+def _write_suspicions(
+    out: Path, suspicions: Sequence[noise.Suspicion], photos: list[ManifestPhoto], slugs: Sequence[str]
+) -> None:
+    """``suspicions.jsonl``: the surest first, one a line; empty where nothing was looked for or found."""
+    with (out / "suspicions.jsonl").open("w", encoding="utf-8") as file:
+        for one in suspicions:
+            photo = photos[one.place]
+            named = {"photo": photo.photo, "volunteer": photo.volunteer, "label": photo.label}
+            file.write(json.dumps({**named, "likely": slugs[one.likely], "margin": one.margin}, sort_keys=True) + "\n")
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:
@@ -126,9 +160,19 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     try:
         data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
         report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
+        judged = _judge(network, pixels[learned:], spec.threads)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Outcome(network, Strategy(WARM if before else SCRATCH, report.why), report.curves)
+    strategy = Strategy(WARM if before else SCRATCH, report.why)
+    return Outcome(network, strategy, report.curves, (photos[learned:], judged))
+
+
+def _judge(network: Network, pixels: Tensor, threads: int) -> Tensor:
+    """Probabilities (n, labels) of decoded photos (n, 3, size, size)."""
+    weight, bias = network.head_rows()
+    compute = open_engine(network, photos=len(pixels), threads=threads)
+    parts = [compute(part) @ weight.T + bias for part in torch.split(pixels, BATCH) if len(part)]
+    return torch.cat(parts).softmax(1) if parts else torch.zeros(0, len(bias))
 
 
 def _watched_last(photos: list[ManifestPhoto]) -> tuple[list[ManifestPhoto], int]:

@@ -32,12 +32,20 @@ LEAST_EPOCHS, MOST_EPOCHS = 1, 12  # each photo is seen at least and at most so 
 
 @dataclass(frozen=True)
 class Trial:
-    """The network to keep, whether its blocks have learned, and why."""
+    """What the blocks learned, where they were better than the head, and why."""
 
-    network: Network
-    won: bool
+    won: "Won | None"
     why: str
     curves: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Won:
+    """The network, and its trial's answers: probabilities (n, labels) of the photos at the places ``tried`` (n)."""
+
+    network: Network
+    tried: Tensor
+    probabilities: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def try_blocks(
     started = time.monotonic()
     tried = _last_fold(groups, examples.targets)
     if tried is None:
-        return Trial(network, False, "Its volunteers cannot be parted for a trial, so the head stays.", {})
+        return Trial(None, "Its volunteers cannot be parted for a trial, so the head stays.", {})
     scratch = out / "scratch"
     cut = after_tap(network, LAST) if name == LAST_BLOCKS else 0
     try:
@@ -104,12 +112,13 @@ class Course:
         head = score(self.examples.features[unseen] @ weight.T + bias, targets[unseen])
         left_s = max(1.0, self.spec.fit_budget_s - (time.monotonic() - started))
         network, steps = self._teach(known, weight, bias, budget_s=left_s / 2)
-        blocks = score(answer(network, self.cut, self.look.judge(unseen), len(unseen)), targets[unseen])
+        logits = answer(network, self.cut, self.look.judge(unseen), len(unseen))
+        blocks = score(logits, targets[unseen])
         won = is_better(blocks, head)
         curves = {"trial": {"photos": len(unseen), "head": asdict(head), "blocks": asdict(blocks), "steps": steps}}
         why = _say(blocks, head, len(unseen), won=won)
         if not won:
-            return Trial(self.start, False, why, curves)
+            return Trial(None, why, curves)
         left_s = max(1.0, self.spec.fit_budget_s - (time.monotonic() - started))
         steps = round(steps * len(targets) / len(known))
         whole, _ = self._teach(
@@ -117,7 +126,7 @@ class Course:
         )
         weight, bias = whole.head_rows()
         whole.set_head(weight / blocks.temperature, bias / blocks.temperature)
-        return Trial(whole, True, why, curves)
+        return Trial(Won(whole, unseen, (logits / blocks.temperature).softmax(1)), why, curves)
 
     def _teach(
         self, rows: Tensor, weight: Tensor, bias: Tensor, *, budget_s: float, steps: int = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, a_problem, read_json, read_manifest
-from training.ml.manifest import check_enough
+from training.ml.manifest import PART, check_enough
 
 # What every stage is: reads the work folder, writes files into ``out``, returns what ``result.json`` shall hold.
 StageFunction = Callable[[RunSpec, "Work", Path, Progress], dict[str, Any]]
@@ -40,6 +40,12 @@ class Work:
         """The sha256 that names the snapshot."""
         return sha256_of(self.manifest_path)
 
+    @cached_property
+    def part(self) -> list[ManifestPhoto] | None:
+        """The train photos that ``embed`` shall look at, where a supervisor wants some only."""
+        path = self.folder / PART
+        return read_manifest(path) if path.is_file() else None
+
     def train(self) -> list[ManifestPhoto]:
         """Photos to learn from, weightless ones left out."""
         return [photo for photo in self.manifest if photo.side == "train" and photo.weight > 0]
@@ -47,6 +53,12 @@ class Work:
     def golden(self) -> list[ManifestPhoto]:
         """Photos to be judged on."""
         return [photo for photo in self.manifest if photo.side == "golden"]
+
+    def negatives(self, side: str) -> list[ManifestPhoto]:
+        """Photos of a side that show no label, as far as they are there: some may have gone since the snapshot."""
+        path = self.folder / "snapshot" / "negatives.jsonl"
+        found = read_manifest(path) if path.is_file() else []
+        return [one for one in found if one.side == side and (self.photos / f"{one.sha256}.jpg").is_file()]
 
     def check(self, spec: RunSpec) -> None:
         """Raises ``ProblemsFoundError`` unless there are photos enough of every label on both sides."""
@@ -75,3 +87,8 @@ def sha256_of(path: Path) -> str:
     """The file's digest, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_bytes(data: bytes) -> str:
+    """The sha256 of what a file would hold."""
+    return hashlib.sha256(data).hexdigest()
