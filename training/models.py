@@ -62,7 +62,7 @@ class Stage(models.Model):
 
 
 class SplitSide(models.Model):
-    """The side one volunteer is on (or one photo of a burst, where volunteers are unknown). Never changes."""
+    """The side of a volunteer (or of a photo, where volunteers are unknown). Only a merge of two people changes it."""
 
     project = models.ForeignKey("collector.Project", on_delete=models.CASCADE, related_name="+")
     group = models.CharField(max_length=80)  # "v:" and a volunteer's pseudonym, or "p:" and a photo's

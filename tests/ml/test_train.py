@@ -94,6 +94,14 @@ def test_same_seed_same_weights(data: train.TrainData, monkeypatch: pytest.Monke
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_photos_of_a_tenth_of_the_weight_are_learned_from_a_tenth_as_often(data: train.TrainData) -> None:
+    weights = torch.ones(len(data.photos))
+    weights[:48] = 0.1
+    draws = iter(train._Draws(train._chances(replace(data, weights=weights)), seed=1))
+    drawn = torch.cat([next(draws) for _ in range(165)])  # a hundred times round
+    assert 0.07 < float((drawn < 48).sum() / (drawn >= 48).sum()) < 0.13
+
+
 def test_the_way_of_calculating_is_measured_and_leaves_no_trace(data: train.TrainData) -> None:
     network = make_network(make_spec())
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -3,14 +3,15 @@
 import contextlib
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collector.domain import photos, projects
-from collector.enums import LabelState, PhotoState
-from collector.models import Photo, Project
+from collector.enums import LabelState, PhotoState, ReviewAction
+from collector.models import Photo, Project, Review
 from foundation import blobs, jobs
 from tests.training import photos_kit as kit
 from tests.training.nights_kit import NIGHT
@@ -172,6 +173,63 @@ def test_pinned_photos_go_where_the_import_says(project: Project, tmp_path: Path
             kit.accept(project, volunteer, label, 4, pinned_split="golden" if number < 3 else "train")
     snapshot = freeze(project, tmp_path / "a").snapshot
     assert (snapshot.golden, snapshot.train) == (24, 40)
+
+
+def test_photos_whose_pixels_no_reviewer_judged_are_left_out(project: Project, tmp_path: Path) -> None:
+    kit.accept_plenty(project)
+    again, undone = Photo.objects.all()[:2]
+    Photo.objects.filter(pk=again.pk).update(normalised_sha256="a" * 64)  # normalised anew since it was accepted
+    review = undone.reviews.get()
+    Review.objects.create(
+        photo=undone, reviewer=review.reviewer, action=ReviewAction.UNDO, undoes=review, normalised_sha256="b" * 64
+    )
+    frozen = freeze(project, tmp_path / "a")
+    assert frozen.left_out == {"its pixels are not those that a reviewer accepted": 2}
+    assert len(read(tmp_path / "a")) == frozen.snapshot.photos == 58
+    kit.judge(Photo.objects.get(pk=again.pk))
+    assert freeze(project, tmp_path / "b").snapshot.photos == 59
+
+
+def test_pixels_that_changed_since_the_snapshot_make_it_stale(project: Project, tmp_path: Path) -> None:
+    kit.accept_plenty(project, is_stored=True)
+    with a_shift(project, tmp_path / "work") as shift:
+        snapshots.freeze(shift)
+        Photo.objects.filter(pk=Photo.objects.first().pk).update(normalised_sha256="a" * 64)
+        with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
+            snapshots.materialise(shift)
+
+
+# --- one account's share -------------------------------------------------------------------------------------------
+def shares_of(work: Path) -> dict[str, float]:
+    """Each account's share of the weight that teaches."""
+    train = [line for line in read(work) if line.side == Side.TRAIN]
+    weights: dict[str, float] = defaultdict(float)
+    for line in train:
+        weights[line.volunteer] += line.weight
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
+def test_an_account_that_took_most_photos_counts_twice_an_equal_share_at_most(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(12)):
+        side = "golden" if number < 4 else "train"
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, 60 if number == 11 else 3, pinned_split=side)
+    frozen = freeze(project, tmp_path / "a")
+    shares = sorted(shares_of(tmp_path / "a").values())
+    assert shares[-1] == pytest.approx(2 / 8, abs=1e-4)
+    assert shares[-2] == pytest.approx(0.75 / 7, abs=1e-4)
+    assert {line.weight for line in read(tmp_path / "a") if line.side == Side.GOLDEN} == {1.0}
+    (said,) = frozen.notices
+    assert said.startswith("1 volunteer(s) took a large part of the 162 photos to learn from: theirs count less each")
+    assert "(down to 0.12), so that no account decides" in said
+
+
+def test_with_fewer_than_ten_volunteers_everybody_counts_in_full(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(9)):
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, 60 if number == 8 else 3, pinned_split="golden" if number < 3 else "")
+    freeze(project, tmp_path / "a")
+    assert {line.weight for line in read(tmp_path / "a")} == {1.0}
 
 
 # --- the bytes -----------------------------------------------------------------------------------------------------

@@ -1,9 +1,13 @@
-"""The frozen list of photos a night learns from and is judged on: manifest, counts, and the photos' bytes."""
+"""The frozen list of photos a night learns from and is judged on: manifest, counts, and the photos' bytes.
+
+Photos pass through one at a time and wait on disk: the memory is that of a project's people, not of its photos.
+"""
 
 import contextlib
+import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +18,11 @@ from collector.domain import photos as collected
 from collector.enums import LabelState
 from collector.models import Label, Project
 from foundation import blobs, jobs
-from training.domain import merges
+from training.domain import merges, shares
+from training.domain.seen import Seen, pseudonym
 from training.domain.shifts import NightFailedError, Shift, Told
-from training.domain.splits import Seen, Split, pseudonym, split_photos
+from training.domain.splits import Split, split_photos
+from training.domain.spools import Spool, spooling
 from training.enums import Side, StageName
 from training.ml import contract
 from training.models import SplitSide
@@ -26,6 +32,7 @@ MIN_LABELS = 2
 OPTIMISTIC = "optimistic: same photographer on both sides"
 ROWS_AT_ONCE = 2000
 TRIES = 3  # two nights of one project that freeze at once may both want to write a volunteer's side
+SPOOL = "spool"  # folder of the shift, for as long as photos are sorted
 
 
 class SnapshotStaleError(Exception):
@@ -45,6 +52,19 @@ class Frozen:
         counts = self.snapshot.to_json()
         labels = list(counts.pop("labels"))
         return {**counts, "labels": labels, "left_out": self.left_out, "notices": list(self.notices)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Photos in the order of their names, as often as one likes; the lease is kept meanwhile."""
+
+    spool: Spool
+    beat: Callable[[], None]
+
+    def __iter__(self) -> Iterator[Seen]:
+        for row in self.spool:
+            self.beat()
+            yield Seen(*row)
 
 
 def freeze(shift: Shift, known: Sequence[str] = ()) -> Frozen:
@@ -68,15 +88,19 @@ def freeze(shift: Shift, known: Sequence[str] = ()) -> Frozen:
 def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     project = shift.run.project
     labels = list(project.labels.filter(state=LabelState.LIVE))
-    seen = [one for _, one in _stream(shift, project)]
-    stored = _stored(project)
-    merged = merges.sides_of_merged(project, stored)
-    stored |= merged
-    with shift.holding():
-        split = split_photos(seen, stored, secret=project.split_secret, min_golden=project.min_golden_per_label)
-    split.stored |= {name: Side(side) for name, side in merged.items()}
-    frozen = _write(shift.work, labels, seen, split, known)
-    _store(shift, project, split)  # last: a night that cannot begin must not have sorted anybody
+    with spooling(shift.work / SPOOL) as spool:
+        for row in _rows(shift, project):
+            spool.add(pseudonym(project.split_secret, "photo", row[0]), *row[1:])
+        found = _Sorted(spool, shift.beat)
+        stored = _stored(project)
+        merged = merges.sides_of_merged(project, stored)
+        with shift.holding():
+            split = split_photos(
+                found, stored | merged, secret=project.split_secret, min_golden=project.min_golden_per_label
+            )
+        split.stored |= {name: Side(side) for name, side in merged.items()}
+        frozen = _write(shift.work, labels, found, split, known)
+    _store(shift, project, split, stored)  # last: a night that cannot begin must not have sorted anybody
     return frozen
 
 
@@ -85,22 +109,39 @@ def materialise(shift: Shift) -> None:
 
     Raises ``SnapshotStaleError`` where a photo is not accepted any more, or its pixels are not those that were frozen.
     """
-    wanted = {line.photo: line.sha256 for line in contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")}
-    folder = shift.work / "photos"
+    project, folder = shift.run.project, shift.work / "photos"
     folder.mkdir(exist_ok=True)
-    total = len(wanted)
-    for photo_id, seen in _stream(shift, shift.run.project):
-        sha256 = wanted.get(seen.photo)
-        if sha256 is None or sha256 != seen.sha256:
-            continue
-        del wanted[seen.photo]
-        path = folder / f"{sha256}.jpg"
-        if not path.exists():
-            _fetch(photo_id, path)
-        if len(wanted) % 50 == 0:
-            shift.tell(Told(StageName.SNAPSHOT, total - len(wanted), total, None, "fetching photos"))
-    if wanted:
-        raise SnapshotStaleError(f"{len(wanted)} of {total} photos of the snapshot are no longer accepted.")
+    total = missing = 0
+    with spooling(shift.work / SPOOL) as spool:
+        for row in _rows(shift, project):
+            spool.add(pseudonym(project.split_secret, "photo", row[0]), row[1], str(row[0]), row[-1])
+        with (shift.work / "snapshot" / "manifest.jsonl").open(encoding="utf-8") as manifest:
+            wanted = sum(1 for _ in manifest)
+            manifest.seek(0)
+            for line, photo_id in _find(map(json.loads, manifest), spool):
+                total += 1
+                if photo_id is None:
+                    missing += 1
+                    continue
+                path = folder / f"{line['sha256']}.jpg"
+                if not path.exists():
+                    _fetch(photo_id, path)
+                if total % 50 == 0 or total == wanted:
+                    shift.tell(Told(StageName.SNAPSHOT, total, wanted, None, "fetching photos"))
+                shift.beat()
+    if missing:
+        raise SnapshotStaleError(f"{missing} of {total} photos of the snapshot are no longer accepted.")
+
+
+def _find(lines: Iterable[dict[str, Any]], spool: Spool) -> Iterator[tuple[dict[str, Any], uuid.UUID | None]]:
+    """Each line with the id of its photo, or None where that has gone or changed. Both are in the order of names."""
+    rows = iter(spool)
+    row = next(rows, None)
+    for line in lines:
+        while row is not None and row[0] < line["photo"]:
+            row = next(rows, None)
+        is_there = row is not None and row[:2] == [line["photo"], line["sha256"]] and row[-1]
+        yield line, uuid.UUID(row[2]) if row is not None and is_there else None
 
 
 def _fetch(photo_id: uuid.UUID, path: Path) -> None:
@@ -113,34 +154,20 @@ def _fetch(photo_id: uuid.UUID, path: Path) -> None:
         ) from None
 
 
-def _stream(shift: Shift, project: Project) -> Iterator[tuple[uuid.UUID, Seen]]:
-    """Accepted photos of live labels, as the split sees them, with the ids that lead to their bytes."""
-    accepted = collected.accepted_photos(project).filter(label__state=LabelState.LIVE)
-    names = (
-        "id",
-        "normalised_sha256",
-        "label__slug",
-        "volunteer_id",
-        "volunteer__is_known",
-        "look_hash",
-        "captured_at",
+def _rows(shift: Shift, project: Project) -> Iterator[tuple[Any, ...]]:
+    """Accepted photos of live labels: an id, and then the fields of ``Seen`` after its name."""
+    accepted = collected.accepted_photos(project).filter(label__state=LabelState.LIVE).order_by()
+    names = ("normalised_sha256", "label__slug", "volunteer_id", "volunteer__is_known", "look_hash", "captured_at")
+    rows = accepted.annotate(is_judged=collected.are_pixels_judged()).values_list(
+        "pk", *names, "pinned_split", "is_judged"
     )
-    rows = accepted.values_list(*names, "pinned_split").iterator(chunk_size=ROWS_AT_ONCE)
-    for photo_id, sha256, label, volunteer, is_known, look_hash, captured_at, pinned in rows:
+    for photo_id, sha256, label, volunteer, is_known, look_hash, captured_at, pinned, is_judged in rows.iterator(
+        chunk_size=ROWS_AT_ONCE
+    ):
         shift.beat()
-        yield (
-            photo_id,
-            Seen(
-                photo=pseudonym(project.split_secret, "photo", photo_id),
-                sha256=sha256,
-                label=label,
-                volunteer=pseudonym(project.split_secret, "volunteer", volunteer),
-                is_known=is_known,
-                look_hash=look_hash,
-                captured_at=captured_at.timestamp() if captured_at else None,
-                pinned=pinned,
-            ),
-        )
+        at = captured_at.timestamp() if captured_at else None
+        name = pseudonym(project.split_secret, "volunteer", volunteer)
+        yield photo_id, sha256, label, name, is_known, look_hash, at, pinned, is_judged
 
 
 def _stored(project: Project) -> dict[str, str]:
@@ -149,43 +176,84 @@ def _stored(project: Project) -> dict[str, str]:
     )
 
 
-def _store(shift: Shift, project: Project, split: Split) -> None:
-    """All new sides or none, and only while the night is ours."""
+def _store(shift: Shift, project: Project, split: Split, stored: dict[str, str]) -> None:
+    """All new sides or none, and only while the night is ours. A side changes where two identities turned out one."""
     rows = [SplitSide(project=project, group=group, side=side) for group, side in sorted(split.stored.items())]
     with transaction.atomic():
         jobs.require(shift.lease)
-        SplitSide.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+        SplitSide.objects.bulk_create((row for row in rows if row.group not in stored), batch_size=ROWS_AT_ONCE)
+        for row in rows:
+            if row.group in stored:
+                SplitSide.objects.filter(project=project, group=row.group).update(side=row.side)
 
 
-def _write(work: Path, labels: list[Label], photos: list[Seen], split: Split, known: Sequence[str]) -> Frozen:
-    placed = [seen for seen in photos if seen.photo in split.sides]
-    taught, notices = _taught(labels, placed, split, known)
-    slugs = {label.slug for label in taught}
-    kept = [seen for seen in placed if seen.label in slugs]
+def _write(work: Path, labels: list[Label], photos: Iterable[Seen], split: Split, known: Sequence[str]) -> Frozen:
+    taught, notices = _taught(labels, split, known)
     folder = work / "snapshot"
     folder.mkdir(parents=True, exist_ok=True)
-    digest = contract.write_manifest(folder / "manifest.jsonl", (_line(seen, split) for seen in kept))
-    snapshot = _count(taught, kept, split, digest)
+    slugs = {label.slug for label in taught}
+    weights = _weights(split, slugs)
+    kept = _Kept(split, slugs, weights)
+    digest = contract.stream_manifest(folder / "manifest.jsonl", filter(None, map(kept.line_of, photos)))
+    snapshot = _count(taught, split, volunteers=len(kept.volunteers), digest=digest)
     contract.write_json(folder / "snapshot.json", snapshot.to_json())
-    left_out = dict(sorted(Counter(split.left_out.values()).items()))
+    left_out = dict(sorted(kept.left_out.items()))
     notices += [f"{count} photo(s) left out: {reason}." for reason, count in left_out.items()]
+    notices += _say_capped(weights, snapshot)
     return Frozen(snapshot, left_out, tuple(notices))
 
 
-def _line(seen: Seen, split: Split) -> contract.ManifestPhoto:
-    """``volunteer`` is the group that stays together: for a burst of an unknown photographer, the burst."""
-    group = split.groups[seen.photo].partition(":")[2]
-    return contract.ManifestPhoto(seen.photo, seen.sha256, seen.label, group, split.sides[seen.photo])
+class _Kept:
+    """Makes the manifest's lines, and counts who took them and what is left out."""
+
+    def __init__(self, split: Split, slugs: set[str], weights: dict[str, float]) -> None:
+        self.split, self.slugs, self.weights = split, slugs, weights
+        self.volunteers: set[str] = set()
+        self.left_out: Counter[str] = Counter()
+
+    def line_of(self, seen: Seen) -> contract.ManifestPhoto | None:
+        """``volunteer`` is the group that stays together: for a burst of an unknown photographer, the burst."""
+        place = self.split.place(seen)
+        if place.side is None:
+            self.left_out[place.reason] += 1
+            return None
+        if seen.label not in self.slugs:
+            return None
+        if seen.is_known:
+            self.volunteers.add(seen.volunteer)
+        group = place.group.partition(":")[2]
+        weight = self.weights.get(group, 1.0) if place.side == Side.TRAIN else 1.0
+        return contract.ManifestPhoto(seen.photo, seen.sha256, seen.label, group, place.side, weight)
 
 
-def _taught(
-    labels: list[Label], placed: list[Seen], split: Split, known: Sequence[str]
-) -> tuple[list[Label], list[str]]:
+def _weights(split: Split, slugs: set[str]) -> dict[str, float]:
+    """What a photo of each account counts that would otherwise have too large a share of those that teach."""
+    if len(split.people) < shares.LEAST_VOLUNTEERS:
+        return {}
+    teaching = {
+        name: sum(count for slug, count in unit.labels.items() if slug in slugs)
+        for name, unit in split.people.items()
+        if unit.side == Side.TRAIN
+    }
+    total = sum(split.counts[slug, Side.TRAIN] for slug in slugs)
+    return shares.weigh_accounts(teaching, others=total - sum(teaching.values()))
+
+
+def _say_capped(weights: dict[str, float], snapshot: contract.Snapshot) -> list[str]:
+    if not weights:
+        return []
+    said = (
+        f"{len(weights)} volunteer(s) took a large part of the {snapshot.train} photos to learn from: theirs count "
+        f"less each (down to {min(weights.values()):.2f}), so that no account decides what the model learns."
+    )
+    return [said]
+
+
+def _taught(labels: list[Label], split: Split, known: Sequence[str]) -> tuple[list[Label], list[str]]:
     """The labels with enough photos on both sides, and a sentence for each of the others."""
-    counts = Counter((seen.label, split.sides[seen.photo]) for seen in placed)
     taught, notices = [], []
     for label in labels:
-        train, golden = counts[label.slug, Side.TRAIN], counts[label.slug, Side.GOLDEN]
+        train, golden = split.counts[label.slug, Side.TRAIN], split.counts[label.slug, Side.GOLDEN]
         if train >= MIN_TRAIN_PER_LABEL and golden:
             taught.append(label)
             continue
@@ -199,15 +267,15 @@ def _taught(
             )
         notices.append(f"{said}, so it is not taught tonight.")
     if len(taught) < MIN_LABELS:
-        raise NightFailedError(_too_little(labels, placed, notices))
+        raise NightFailedError(_too_little(labels, split, notices))
     return taught, notices
 
 
-def _too_little(labels: list[Label], placed: list[Seen], notices: list[str]) -> str:
+def _too_little(labels: list[Label], split: Split, notices: list[str]) -> str:
     """Why there is no night: too few photos, or too few labels. Always with the figures and the way out."""
-    counts = Counter(seen.label for seen in placed)
+    counts = {label.slug: sum(split.counts[label.slug, side] for side in Side) for label in labels}
     found = ", ".join(f"{label.slug} {counts[label.slug]}" for label in labels) or "no live label"
-    if not placed:
+    if not any(counts.values()):
         why = f"There are no accepted photos of live labels ({found})."
     elif len(labels) < MIN_LABELS:
         why = f"There is a single live label ({found}): a model of one answer has nothing to tell apart."
@@ -219,24 +287,19 @@ def _too_little(labels: list[Label], placed: list[Seen], notices: list[str]) -> 
     )
 
 
-def _count(taught: list[Label], kept: list[Seen], split: Split, digest: str) -> contract.Snapshot:
-    counts = Counter((seen.label, split.sides[seen.photo]) for seen in kept)
+def _count(taught: list[Label], split: Split, *, volunteers: int, digest: str) -> contract.Snapshot:
     rows = tuple(
-        contract.SnapshotLabel(
-            slug=label.slug,
-            name=label.name,
-            photos=counts[label.slug, Side.TRAIN] + counts[label.slug, Side.GOLDEN],
-            train=counts[label.slug, Side.TRAIN],
-            golden=counts[label.slug, Side.GOLDEN],
-        )
+        contract.SnapshotLabel(label.slug, label.name, photos=train + golden, train=train, golden=golden)
         for label in taught
+        for train, golden in [(split.counts[label.slug, Side.TRAIN], split.counts[label.slug, Side.GOLDEN])]
     )
+    train, golden = sum(row.train for row in rows), sum(row.golden for row in rows)
     return contract.Snapshot(
         labels=rows,
-        photos=len(kept),
-        volunteers=len({seen.volunteer for seen in kept if seen.is_known}),
-        train=sum(row.train for row in rows),
-        golden=sum(row.golden for row in rows),
+        photos=train + golden,
+        volunteers=volunteers,
+        train=train,
+        golden=golden,
         digest=digest,
         optimistic=split.optimistic,
         note=OPTIMISTIC if split.optimistic else "",

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from training.ml.lines import Line, NoticeLine, ProblemLine, Progress, ProgressLine, ResultLine, parse_line
-from training.ml.manifest import ManifestPhoto, Snapshot, SnapshotLabel, read_manifest, write_manifest
+from training.ml.manifest import (
+    ManifestPhoto,
+    Snapshot,
+    SnapshotLabel,
+    read_manifest,
+    stream_manifest,
+    write_manifest,
+)
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
@@ -27,7 +34,7 @@ __all__ = [
     "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line", "ManifestPhoto",
     "NoticeLine", "Problem", "ProblemLine", "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule",
     "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy", "Way", "a_problem", "parse_line", "read_json",
-    "read_manifest", "read_spec", "write_json", "write_manifest",
+    "read_manifest", "read_spec", "stream_manifest", "write_json", "write_manifest",
 ]  # fmt: skip
 
 SPEC = 1

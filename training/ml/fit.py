@@ -108,7 +108,8 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
         carry_head_over(before, network, spec.slugs)
     pixels, scratch = _decoded(spec, work, out, photos, progress)
     try:
-        data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
+        weights = torch.tensor([photo.weight for photo in photos[:learned]])
+        data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:], weights)
         report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -48,6 +48,7 @@ class TrainData:
     targets: Tensor
     watched_photos: Tensor
     watched_targets: Tensor
+    weights: Tensor | None = None  # (n): how often a photo is learned from, beside one of weight 1; None: all alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def train_network(
     with scaffolded(network, sample):
         lesson = Lesson(network, data, profile, spec, progress, rate=WARM_RATE if warm else RATE, device=device)
         lesson.pace.budget_s -= time.monotonic() - started
-        _trainer(device).fit(lesson, DataLoader(_Draws(len(data.photos), spec.seed), batch_size=None))
+        _trainer(device).fit(lesson, DataLoader(_Draws(_chances(data), spec.seed), batch_size=None))
         lesson.keep_average()
     torch.set_num_threads(spec.threads)
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
@@ -157,19 +158,31 @@ class Lesson(lightning.LightningModule):
 
 
 class _Draws(IterableDataset[Tensor]):
-    """Indices of photos, batch after batch without end; every photo once before any comes again."""
+    """Indices of photos, batch after batch without end; every photo once before any comes again.
 
-    def __init__(self, count: int, seed: int) -> None:
-        self._count, self._seed = count, seed
+    But for photos of small weight: each time round only as many of them, by lot, as their ``chances`` (n) say.
+    """
+
+    def __init__(self, chances: Tensor, seed: int) -> None:
+        self._chances, self._seed = chances, seed
 
     def __iter__(self) -> Iterator[Tensor]:
         dice = torch.Generator().manual_seed(self._seed)
         waiting = torch.empty(0, dtype=torch.long)
         while True:
             while len(waiting) < BATCH:
-                waiting = torch.cat([waiting, torch.randperm(self._count, generator=dice)])
+                order = torch.randperm(len(self._chances), generator=dice)
+                drawn = torch.rand(len(order), generator=dice) < self._chances[order]
+                waiting = torch.cat([waiting, order[drawn]])
             yield waiting[:BATCH]
             waiting = waiting[BATCH:]
+
+
+def _chances(data: TrainData) -> Tensor:
+    """Of each photo to be learned from in one time round, 0..1."""
+    if data.weights is None:
+        return torch.ones(len(data.photos))
+    return data.weights / data.weights.max()
 
 
 def _trainer(device: torch.device) -> lightning.Trainer:
