@@ -15,7 +15,7 @@ from collector.models import Photo, Project, Review
 from foundation import blobs, jobs
 from tests.training import photos_kit as kit
 from tests.training.nights_kit import NIGHT
-from training.domain import nights, queries, reports, snapshots
+from training.domain import materials, nights, queries, reports, snapshots
 from training.domain.folders import KIND
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import RunState, Side
@@ -195,8 +195,8 @@ def test_pixels_that_changed_since_the_snapshot_make_it_stale(project: Project, 
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         Photo.objects.filter(pk=Photo.objects.first().pk).update(normalised_sha256="a" * 64)
-        with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
-            snapshots.materialise(shift)
+        with pytest.raises(materials.SnapshotStaleError, match="1 of 60 photos"):
+            materials.materialise(shift)
 
 
 # --- one account's share -------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_photos_are_hard_links_into_the_storage(project: Project, tmp_path: Path
     kit.accept_plenty(project, is_stored=True)
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
-        snapshots.materialise(shift)
+        materials.materialise(shift)
     files = sorted((tmp_path / "work/photos").iterdir())
     assert [file.stem for file in files] == sorted(Photo.objects.values_list("normalised_sha256", flat=True))
     assert all(hashlib.sha256(file.read_bytes()).hexdigest() == file.stem for file in files)
@@ -249,8 +249,8 @@ def test_a_photo_erased_meanwhile_makes_the_snapshot_stale(project: Project, tmp
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         Photo.objects.filter(pk=Photo.objects.first().pk).update(state=PhotoState.DELETED)
-        with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
-            snapshots.materialise(shift)
+        with pytest.raises(materials.SnapshotStaleError, match="1 of 60 photos"):
+            materials.materialise(shift)
 
 
 def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: P
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         with pytest.raises(NightFailedError, match=f"{photo.pk} is missing from the storage"):
-            snapshots.materialise(shift)
+            materials.materialise(shift)
 
 
 # --- too little ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation import blobs
-from training.domain import snapshots, stages
+from training.domain import materials, stages
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.enums import StageName
 from training.ml import contract
@@ -22,7 +22,7 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
     """The stage's row: this run's own, one taken over from a run with the same inputs, or a new one after the work.
 
     Raises ``NightFailedError``, ``children.StageProblemError``, ``children.StageDiedError``, ``jobs.LeaseLost``,
-    ``NightStoppedError``, ``snapshots.SnapshotStaleError``.
+    ``NightStoppedError``, ``materials.SnapshotStaleError``.
     """
     digest = stages.input_digest(shift, name)
     row = stages.find_stage(shift, name)
@@ -62,7 +62,7 @@ def _prepare(shift: Shift, name: StageName) -> None:
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    snapshots.materialise(shift)
+    materials.materialise(shift)
     if name == StageName.EMBED:
         _bring_features(shift)
     production = shift.run.inputs["production"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
@@ -20,7 +21,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, publishing, snapshots, stages
+from training.domain import inputs, judging, learning, materials, publishing, snapshots, stages
 from training.domain.folders import KIND, night_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -89,8 +90,10 @@ def run_night(
         _give_back(lease, run)
         raise
     except Exception as error:
-        logger.exception("night.broke run=%s", run.pk)
-        with contextlib.suppress(jobs.LeaseLost):
+        if isinstance(error, OSError) and error.errno in blobs.NO_ROOM:
+            _end_in_words(lease, run, _say_no_room(error))
+        else:
+            logger.exception("night.broke run=%s", run.pk)
             _break_off(lease, run, f"{type(error).__name__}: {error}"[:2000])
     run.refresh_from_db()
     return run
@@ -117,7 +120,7 @@ def _work_through(shift: Shift) -> None:
             for name in contract.STAGES:
                 learning.finish_stage(shift, StageName(name))
             break
-        except snapshots.SnapshotStaleError as error:
+        except materials.SnapshotStaleError as error:
             logger.warning("night.snapshot_stale run=%s %s", shift.run.pk, error)
             _start_over(shift)
     else:
@@ -184,6 +187,13 @@ def _break_off(lease: jobs.Lease, run: Run, why: str) -> None:
         jobs.fail(lease, why)
         Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, why=f"Tried again after: {why}", progress={})
         settle(run.pk)
+
+
+def _say_no_room(error: OSError) -> str:
+    return (
+        f"This machine's disk has no room for the night's work ({error.strerror}, in {settings.DAYBREAK_HOME}). "
+        "Make room there, then start the night again."
+    )
 
 
 def _give_back(lease: jobs.Lease, run: Run) -> None:

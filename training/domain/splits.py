@@ -180,7 +180,7 @@ def _leave_out_copies(photos: Iterable[Seen], split: Split) -> None:
         split.count(part, Side.GOLDEN)
     golden, same = np.frombuffer(looks, np.uint64).reshape(-1, 4), np.sort(np.frombuffer(digests, "S32"))
     for part in _parts_on(Side.TRAIN, photos, split):
-        places = set(np.flatnonzero(np.isin(_digests(part), same)).tolist())
+        places = _places_in(same, _digests(part))
         places |= lookalikes.find_copied([seen.look_hash for seen in part], golden)
         split.copies |= {part[place].photo for place in places}
         split.count([seen for place, seen in enumerate(part) if place not in places], Side.TRAIN)
@@ -190,6 +190,14 @@ def _parts_on(side: Side, photos: Iterable[Seen], split: Split) -> Iterator[list
     found = (seen for seen in photos if split.place(seen).side == side)
     while part := list(itertools.islice(found, COMPARED_AT_ONCE)):
         yield part
+
+
+def _places_in(known: NDArray[np.bytes_], digests: NDArray[np.bytes_]) -> set[int]:
+    """Which of ``digests`` are in ``known``, which is sorted."""
+    if not len(known):
+        return set()
+    nearest = known[np.minimum(np.searchsorted(known, digests), len(known) - 1)]
+    return set(np.flatnonzero(nearest == digests).tolist())
 
 
 def _digests(photos: Sequence[Seen]) -> NDArray[np.bytes_]:

@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
+SPOOL = "spool"  # folder of a night's, for as long as photos are sorted
 DIGITS = 2  # of a name, which choose its bucket
 
 

@@ -4,6 +4,7 @@ Pretrained weights: a linear head on the cached features. None: from scratch. No
 scratch: a warm start from it, with the rows of the head carried over for labels it knows.
 """
 
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -153,6 +154,8 @@ def _decoded(
     scratch.mkdir()
     size = spec.input.size
     count = len(photos) * 3 * size * size
+    with (scratch / "pixels").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, count)  # now: a mapped page that finds the disk full would kill us unheard
     pixels = torch.from_file(str(scratch / "pixels"), shared=True, size=count, dtype=torch.uint8)
     pixels = pixels.view(len(photos), size, size, 3).permute(0, 3, 1, 2)
     done = 0
