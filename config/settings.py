@@ -179,6 +179,9 @@ NIGHT_HOUR_UTC = env.integer("NIGHT_HOUR_UTC", 1)
 EXPORT_DAYS = env.integer("EXPORT_DAYS", 7, minimum=1)
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
 TRAINING_LITERT_PYTHON = env.text("TRAINING_LITERT_PYTHON")  # empty: the worker's own interpreter
+TRAINING_SHARD_PHOTOS = env.integer(
+    "TRAINING_SHARD_PHOTOS", 2000, minimum=1
+)  # new photos one training worker takes at a time
 CAPTURE_PROFILE_CHECK = "training.domain.profiles.check"  # what a project's profile may hold is for training to say
 
 # --- how much is too much: counted in Redis, per volunteer or per network address ---------------------------------

@@ -7,6 +7,7 @@ class StageName(TextChoices):
     """The stages of a night, in order."""
 
     SNAPSHOT = "snapshot"
+    START = "start"
     EMBED = "embed"
     FIT = "fit"
     EVALUATE = "evaluate"
@@ -26,6 +27,14 @@ class RunState(TextChoices):
     PUBLISHED = "published"
     KEPT = "kept"
     FAILED = "failed"
+
+
+class PackState(TextChoices):
+    """writing -> ready -> gone; then the row goes as well. Only ready packs are read."""
+
+    WRITING = "writing"
+    READY = "ready"
+    GONE = "gone"
 
 
 class GateDecision(TextChoices):

@@ -120,4 +120,6 @@ def test_a_night_on_forty_photos_tells_what_it_reached_on_volunteers_left_out(fe
     run, _ = few
     curve = run.stages.get(name="fit").result["curves"]["head"]
     assert all(0 <= point["accuracy"] <= 1 for point in curve)
-    assert "was best on volunteers left out in turn" in reports.strategy(run)["why"]
+    strategy = reports.strategy(run)
+    assert strategy
+    assert "was best on volunteers left out in turn" in strategy["why"]

@@ -69,6 +69,7 @@ def test_the_json_has_exactly_the_agreed_members(first: tuple[Run, dict[str, Any
     assert set(found) == {
         "run", "night", "snapshot", "strategy", "candidate", "stability", "artifacts", "gate", "release", "seconds",
         "cpu_seconds",
+        "cpu_seconds_by_stage",
     }  # fmt: skip
     assert set(found["snapshot"]) == {"photos", "labels", "volunteers", "train", "golden"}
     assert set(found["strategy"]) == {"name", "why"}
@@ -165,7 +166,7 @@ def test_a_stopped_night_is_given_back_and_nothing_runs_on(project: Project, tmp
     job = jobs.find(KIND, str(run.pk))
     assert job
     assert (run.state, job.state, job.attempts) == (RunState.QUEUED, JobState.QUEUED, 0)
-    assert [row.name for row in run.stages.all()] == ["snapshot"]
+    assert [row.name for row in run.stages.all()] == ["snapshot", "start"]
     assert not list((Path(settings.DAYBREAK_HOME) / "work").iterdir())
 
 

@@ -1,6 +1,7 @@
 """Accepted photos as they come from the database, a few at a time, under the names they have outside it."""
 
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import Any
 
 from collector.domain import photos as collected
@@ -19,10 +20,10 @@ def accepted_rows(shift: Shift, project: Project) -> Iterator[tuple[Any, ...]]:
     rows = accepted.annotate(is_judged=collected.are_pixels_judged()).values_list(
         "pk", *names, "pinned_split", "is_judged"
     )
+    name_volunteer = cache(partial(pseudonym, project.split_secret, "volunteer"))  # few beside their photos
     for photo_id, sha256, label, volunteer, is_known, look_hash, captured_at, pinned, is_judged in rows.iterator(
         chunk_size=ROWS_AT_ONCE
     ):
         shift.beat()
         at = captured_at.timestamp() if captured_at else None
-        name = pseudonym(project.split_secret, "volunteer", volunteer)
-        yield photo_id, sha256, label, name, is_known, look_hash, at, pinned, is_judged
+        yield photo_id, sha256, label, name_volunteer(volunteer), is_known, look_hash, at, pinned, is_judged

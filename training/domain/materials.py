@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,23 @@ from training.domain.seen import pseudonym
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.domain.spools import SPOOL, Spool, spooling
 from training.enums import StageName
+from training.ml import contract
 
 
 class SnapshotStaleError(Exception):
     """A photo of the frozen list is gone since (erased, or its review undone): the list must be frozen anew."""
 
 
-def materialise(shift: Shift) -> None:
-    """Puts the bytes of every photo of the manifest at ``photos/<sha256>.jpg``, as hard links where possible.
+def read_manifest(shift: Shift) -> list[contract.ManifestPhoto]:
+    """The frozen list, in memory."""
+    return contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")
 
-    Raises ``SnapshotStaleError`` where a photo is not accepted any more, or its pixels are not those that were frozen.
+
+def materialise(shift: Shift, pictures: Collection[str]) -> None:
+    """Puts the bytes of those photos (sha256) at ``photos/<sha256>.jpg``, as hard links where possible.
+
+    Raises ``SnapshotStaleError`` where any photo of the manifest is not accepted any more, or its pixels are not those
+    that were frozen.
     """
     project, folder = shift.run.project, shift.work / "photos"
     folder.mkdir(exist_ok=True)
@@ -39,7 +46,7 @@ def materialise(shift: Shift) -> None:
                     missing += 1
                     continue
                 path = folder / f"{line['sha256']}.jpg"
-                if not path.exists():
+                if line["sha256"] in pictures and not path.exists():
                     _fetch(photo_id, path)
                 if total % 50 == 0 or total == wanted:
                     shift.tell(Told(StageName.SNAPSHOT, total, wanted, None, "fetching photos"))

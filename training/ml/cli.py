@@ -31,6 +31,7 @@ from training.ml.contract import (
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # full, over quota, over the limit of a file's size
 NO_ROOM_SAID = re.compile(rf"os error ({'|'.join(map(str, NO_ROOM))})\b|{'|'.join(map(os.strerror, NO_ROOM))}")
 WHAT = {
+    "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
     "fit": "the model: a head on features, from scratch, or a warm start",
     "evaluate": "the model and production's on the golden photos",
