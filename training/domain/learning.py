@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, materials, shards, stages
+from training.domain import checkpoints, embedding, materials, shards, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -49,12 +49,24 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
-    return stages.store(shift, name, digest=digest, seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, result=result)
+    row = stages.store(shift, name, digest=digest, seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, result=result)
+    if name == StageName.FIT:
+        checkpoints.forget(shift.run.pk)
+    return row
 
 
 def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
     materials.materialise(shift, _pictures_for(shift, name))
-    return children.run_child(order, hear=lambda line: stages.pass_on(shift, name, line), beat=shift.beat)
+    out = shift.work / name
+    if name == StageName.FIT:
+        checkpoints.bring(shift, out)
+    keeper = checkpoints.Keeper(shift, out)
+
+    def beat() -> None:
+        shift.beat()
+        keeper.look()
+
+    return children.run_child(order, hear=lambda line: stages.pass_on(shift, name, line), beat=beat)
 
 
 def _embed(shift: Shift, order: children.Order) -> children.Ended:

@@ -21,7 +21,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, materials, publishing, shards, snapshots, stages
+from training.domain import checkpoints, inputs, judging, learning, materials, publishing, shards, snapshots, stages
 from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -104,7 +104,8 @@ def settle(run_id: int) -> None:
     job = jobs.find(KIND, str(run_id))
     if job and job.state == JobState.QUARANTINED:
         open_runs = Run.objects.filter(pk=run_id, state__in=[RunState.QUEUED, RunState.RUNNING])
-        open_runs.update(state=RunState.FAILED, why=f"Given up: {job.reason}", progress={}, finished_at=Now())
+        if open_runs.update(state=RunState.FAILED, why=f"Given up: {job.reason}", progress={}, finished_at=Now()):
+            checkpoints.forget(run_id)
 
 
 def settle_all() -> None:
@@ -155,6 +156,7 @@ def _start_over(shift: Shift) -> None:
     """A photo is gone, so nothing that was made from it may be used."""
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
+    checkpoints.forget(shift.run.pk)
     shards.forget(shift.run)
     for name in (*stages.ORDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
@@ -179,6 +181,7 @@ def _end_in_words(lease: jobs.Lease, run: Run, why: str) -> None:
         jobs.require(lease)
         Run.objects.filter(pk=run.pk).update(state=RunState.FAILED, why=why, progress={}, finished_at=Now())
         jobs.finish(lease)
+        checkpoints.forget(run.pk)
 
 
 def _break_off(lease: jobs.Lease, run: Run, why: str) -> None:

@@ -45,6 +45,7 @@ from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
     "ARCHES",
+    "CHECKPOINT",
     "EXIT_PROBLEM",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
@@ -96,6 +97,7 @@ __all__ = [
 SPEC = 1
 STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
+CHECKPOINT = "checkpoint"  # a folder in fit's --out while it trains: put there before, it is gone on from
 ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
 STRATEGIES = ("auto", "head", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255

@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.ml import embed, start
-from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.checkpoints import Checkpoints
+from training.ml.contract import CHECKPOINT, ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
 from training.ml.photos import read_batches
 from training.ml.saved import SavedModel, read_model, write_model
-from training.ml.workspace import Work
+from training.ml.workspace import Work, sha256_of
 
 HEAD, SCRATCH, WARM = start.HEAD, "from scratch", "warm start"
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
@@ -47,6 +48,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
+    shutil.rmtree(out / CHECKPOINT, ignore_errors=True)  # now that they are not needed any more
     return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
 
 
@@ -111,7 +113,17 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     try:
         weights = torch.tensor([photo.weight for photo in photos[:learned]])
         data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:], weights)
-        report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
+        inputs = {
+            "spec": {**spec.to_json(), "threads": 0},
+            "snapshot": work.snapshot_digest,
+            "warm": before is not None,
+        }
+        if before is not None and work.production is not None:
+            inputs["production"] = sha256_of(work.production / "model.safetensors")
+        report = train_network(
+            network, data=data, spec=spec, progress=progress, warm=before is not None,
+            checkpoints=Checkpoints.beside(out, inputs, spec.fit_budget_s),
+        )  # fmt: skip
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Outcome(network, Strategy(WARM if before else SCRATCH, report.why), report.curves)

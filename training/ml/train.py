@@ -5,6 +5,7 @@ first, augmentation on whole batches, channels last, bfloat16 where it is measur
 schedule that follows the clock (pace.py), so that a slow machine anneals as well as a fast one.
 """
 
+import itertools
 import logging
 import time
 import warnings
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from training.ml import torchvision_door, ways
 from training.ml.augment import augment
+from training.ml.checkpoints import Checkpoints, Saved, pack_optimiser, unpack_optimiser
 from training.ml.contract import CaptureProfile, Progress, RunSpec
 from training.ml.networks import Network
 from training.ml.optimiser import Muon
@@ -60,12 +62,19 @@ class TrainReport:
 
 
 def train_network(
-    network: Network, *, data: TrainData, spec: RunSpec, progress: Progress, warm: bool = False
+    network: Network,
+    *,
+    data: TrainData,
+    spec: RunSpec,
+    progress: Progress,
+    warm: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainReport:
     """Trains ``network`` in place and leaves it in evaluation mode, float32, with the names of its state unchanged.
 
     ``warm`` goes on from what the network has learned. Takes about ``spec.fit_budget_s`` wall seconds. The same seed
     on the same machine gives the same order of photos and changes; the number of steps follows the machine's speed.
+    With ``checkpoints`` it goes on where an earlier call with the same inputs was killed.
     Raises ``ProblemsFoundError`` for an unusable ``spec.capture_profile``.
     """
     started = time.monotonic()
@@ -78,7 +87,9 @@ def train_network(
     with scaffolded(network, sample):
         lesson = Lesson(network, data, profile, spec, progress, rate=WARM_RATE if warm else RATE, device=device)
         lesson.pace.budget_s -= time.monotonic() - started
-        _trainer(device).fit(lesson, DataLoader(_Draws(_chances(data), spec.seed), batch_size=None))
+        lesson.keep_checkpoints(checkpoints)
+        draws = _Draws(_chances(data), spec.seed, skipped=lesson.pace.steps)
+        _trainer(device).fit(lesson, DataLoader(draws, batch_size=None))
         lesson.keep_average()
     torch.set_num_threads(spec.threads)
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
@@ -111,6 +122,8 @@ class Lesson(lightning.LightningModule):
         self._choose_way()
         self.curve: list[dict[str, float]] = []
         self._loss = 0.0
+        self._checkpoints: Checkpoints | None = None
+        self._found: Saved | None = None
 
     def training_step(self, chosen: Tensor, _index: int) -> Tensor:
         """The loss of the photos with the indices ``chosen`` (n), each changed as the camera might have."""
@@ -143,8 +156,40 @@ class Lesson(lightning.LightningModule):
                 {"step": self.pace.steps, "loss": round(self._loss, 4), "seconds": round(self.pace.elapsed_s, 1)}
             )
         self.trainer.should_stop = self.pace.is_over
+        if self._checkpoints and self._checkpoints.is_due and not self.pace.is_over:
+            self._save(self._checkpoints)
         if self.pace.replanned > self._plans and self.pace.steps >= self._chosen_at + SETTLED:
             self._choose_way()
+
+    def keep_checkpoints(self, checkpoints: Checkpoints | None) -> None:
+        """Writes them from now on, and takes up the schedule of one that is there; its weights when training starts."""
+        self._checkpoints = checkpoints
+        self._found = checkpoints.read() if checkpoints else None
+        if self._found:
+            self.pace.go_on(self._found.rest["pace"])
+            self.curve, self._loss = self._found.rest["curve"], self._found.rest["loss"]
+            self._progress.notice(f"Training goes on at step {self.pace.steps:,}, where it was interrupted.")
+
+    def on_train_start(self) -> None:
+        """Takes up the weights, the optimiser's memory and the dice of an interrupted training."""
+        if self._found is None:
+            return
+        self.network.load_state_dict(self._found.under("network."))
+        for name, value in self._found.under("average.").items():
+            self._average[name].copy_(value)
+        unpack_optimiser(self.trainer.optimizers[0], self._found.under("optimiser."), self._found.rest["counts"])
+        self._dice.set_state(self._found.tensors["dice"])
+        torch.set_rng_state(self._found.tensors["luck"])
+        self._found = None
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        tensors, counts = pack_optimiser(self.trainer.optimizers[0])
+        groups = {"network.": self.network.state_dict(), "average.": self._average, "optimiser.": tensors}
+        named = {prefix + name: value for prefix, group in groups.items() for name, value in group.items()}
+        checkpoints.write(
+            named | {"dice": self._dice.get_state(), "luck": torch.get_rng_state()},
+            {"pace": self.pace.stand(), "curve": self.curve, "loss": self._loss, "counts": counts},
+        )
 
     def _choose_way(self) -> None:
         """Anew where the machine's speed has changed: others may have come to want its cores, or have gone."""
@@ -163,10 +208,13 @@ class _Draws(IterableDataset[Tensor]):
     But for photos of small weight: each time round only as many of them, by lot, as their ``chances`` (n) say.
     """
 
-    def __init__(self, chances: Tensor, seed: int) -> None:
-        self._chances, self._seed = chances, seed
+    def __init__(self, chances: Tensor, seed: int, *, skipped: int = 0) -> None:
+        self._chances, self._seed, self._skipped = chances, seed, skipped
 
     def __iter__(self) -> Iterator[Tensor]:
+        return itertools.islice(self._draw(), self._skipped, None)
+
+    def _draw(self) -> Iterator[Tensor]:
         dice = torch.Generator().manual_seed(self._seed)
         waiting = torch.empty(0, dtype=torch.long)
         while True:
@@ -194,7 +242,7 @@ def _trainer(device: torch.device) -> lightning.Trainer:
         max_epochs=-1,
         gradient_clip_val=CLIP,
         logger=False,
-        enable_checkpointing=False,  # a night that is killed fits anew: minutes, and the stage before is kept
+        enable_checkpointing=False,  # Lightning's are pickles; ours are not
         enable_progress_bar=False,
         enable_model_summary=False,
     )
