@@ -96,6 +96,16 @@ def test_same_seed_same_weights(data: train.TrainData, monkeypatch: pytest.Monke
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_loss_that_is_no_number_ends_the_training_in_words(
+    data: train.TrainData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make_network(make_spec())
+    with torch.no_grad():
+        next(network.head.parameters()).fill_(float("inf"))
+    with pytest.raises(ProblemsFoundError, match=r"The training came apart at step 0 \(a loss of (nan|inf)\)"):
+        fit(network, data, make_spec(), 3, monkeypatch)
+
+
 class KilledError(Exception):
     """As far as it got."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from collector.domain import photos, projects
 from collector.enums import LabelState, PhotoState, ReviewAction
-from collector.models import Photo, Project, Review
+from collector.models import Label, Photo, Project, Review
 from foundation import blobs, jobs
 from tests.training import photos_kit as kit
 from tests.training.nights_kit import NIGHT
@@ -134,6 +134,45 @@ def test_a_label_phones_know_is_never_dropped_in_silence(project: Project, tmp_p
     kit.accept(project, kit.make_volunteers(1)[0], "twenty", 7)
     with pytest.raises(NightFailedError, match="Phones know this label, so it cannot be left out"):
         freeze(project, tmp_path / "a", known=("five", "twenty"))
+
+
+def test_a_label_that_was_retired_or_renamed_since_the_last_night_is_said_or_kept(
+    project: Project, tmp_path: Path
+) -> None:
+    kit.accept_plenty(project, ("five", "ten"))
+    twenty = projects.add_label(project, "twenty", name="Twenty")
+    kit.accept_plenty(project, ("twenty",))
+    Label.objects.filter(pk=twenty.pk).update(state=LabelState.RETIRED)
+    Label.objects.filter(project=project, slug="ten").update(name="Tenner")
+    frozen = freeze(project, tmp_path / "a", known=("five", "ten", "twenty"))
+    assert [(label.slug, label.name) for label in frozen.snapshot.labels] == [("five", "Five"), ("ten", "Tenner")]
+    assert frozen.notices == (
+        "Phones know the label twenty, which is not live any more: tonight's model does not answer it.",
+    )
+
+
+def test_labels_with_a_few_photos_are_taught_where_none_has_plenty(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(6)):
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, pinned_split="golden" if number < 2 else "train")
+    frozen = freeze(project, tmp_path / "a")
+    assert [(label.slug, label.train, label.golden) for label in frozen.snapshot.labels] == [
+        ("five", 4, 2),
+        ("ten", 4, 2),
+    ]
+    assert frozen.notices[0].startswith("Few photos to learn from: five 4, ten 4. With fewer than 10 of a label")
+
+
+def test_a_label_phones_know_is_taught_with_few_photos_beside_others_with_plenty(
+    project: Project, tmp_path: Path
+) -> None:
+    kit.accept_plenty(project)
+    projects.add_label(project, "twenty", name="Twenty")
+    for volunteer in kit.make_volunteers(4):
+        kit.accept(project, volunteer, "twenty", pinned_split="train")
+    kit.accept(project, kit.make_volunteers(1)[0], "twenty", pinned_split="golden")
+    assert len(freeze(project, tmp_path / "a").snapshot.labels) == 2
+    assert len(freeze(project, tmp_path / "b", known=("five", "ten", "twenty")).snapshot.labels) == 3
 
 
 def test_copies_across_the_sides_are_left_out_of_train_and_counted(project: Project, tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ def choose_labels(labels: list[Label], split: Split, known: Sequence[str]) -> tu
         notices.append(f"{said}, so it is not taught tonight.")
     if len(taught) < MIN_LABELS:
         raise NightFailedError(_too_little(labels, split, notices))
+    live = {label.slug for label in labels}
+    notices += [
+        f"Phones know the label {slug}, which is not live any more: tonight's model does not answer it."
+        for slug in known
+        if slug not in live
+    ]
     few = [f"{label.slug} {counts[label.slug][0]}" for label in taught if counts[label.slug][0] < MIN_TRAIN_PER_LABEL]
     return taught, notices + _say_few(few)
 

@@ -80,7 +80,7 @@ def run_night(
     try:
         with work_folder(lease) as work:
             _work_through(Shift(run, lease, work, listen, should_stop))
-    except (NightFailedError, StageProblemError, Problem, blobs.StorageFull) as error:
+    except (NightFailedError, StageProblemError, Problem) as error:
         _end_in_words(lease, run, str(error))
     except StageDiedError as error:
         _break_off(lease, run, str(error))
@@ -194,6 +194,8 @@ def _break_off(lease: jobs.Lease, run: Run, why: str) -> None:
 
 
 def _say_no_room(error: OSError) -> str:
+    if isinstance(error, blobs.StorageFull):
+        return f"{error.strerror}."
     return (
         f"This machine's disk has no room for the night's work ({error.strerror}, in {settings.DAYBREAK_HOME}). "
         "Make room there, then start the night again."

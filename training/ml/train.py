@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, isfinite, pi
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.ml import torchvision_door, ways
 from training.ml.augment import augment
 from training.ml.checkpoints import Checkpoints, Saved, pack_optimiser, unpack_optimiser
-from training.ml.contract import CaptureProfile, Progress, RunSpec
+from training.ml.contract import CaptureProfile, Progress, RunSpec, a_problem
 from training.ml.networks import Network
 from training.ml.optimiser import Muon
 from training.ml.pace import Pace
@@ -131,7 +131,13 @@ class Lesson(lightning.LightningModule):
             wildness = min(1.0, CALM + (1 - CALM) * self.pace.done / CALM_UNTIL)
             photos = augment(self._photos[chosen], self._profile.scaled(wildness), self._dice)
         loss = ways.loss(self.network, photos, self._targets[chosen], self._weights, self.way)
-        self._loss += (float(loss.detach()) - self._loss) / min(self.pace.steps + 1, 30)
+        value = float(loss.detach())
+        if not isfinite(value):
+            raise a_problem(
+                f"The training came apart at step {self.pace.steps:,}", f"a loss of {value}", "a finite loss",
+                "Look at the newest photos and the capture profile; if both are fine, start from other weights.",
+            )  # fmt: skip
+        self._loss += (value - self._loss) / min(self.pace.steps + 1, 30)
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
