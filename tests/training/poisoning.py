@@ -43,7 +43,7 @@ def main() -> None:
     torch.manual_seed(1)
     found = found @ torch.randn(found.shape[1], WIDTH) / found.std()  # fewer features: solved in a second each
     seen, known = found[: len(golden)], found[len(golden) :]
-    taught = {
+    taught: dict[str, tuple[list[ManifestPhoto], dict[str, float]]] = {
         "honest": (train, {}),
         "flipped": (_flip(train, SMALL, accounts=3), {}),
         "flood": (_flip(train, LARGE, accounts=1), {}),
@@ -56,7 +56,8 @@ def main() -> None:
 
 
 def _read(digits: Path, folder: Path) -> tuple[list[ManifestPhoto], list[ManifestPhoto]]:
-    golden, train = [], []
+    golden: list[ManifestPhoto] = []
+    train: list[ManifestPhoto] = []
     with (digits / "manifest.csv").open() as file:
         for row in csv.DictReader(file):
             if row["fold"] != GOLDEN and row["fold"] not in TRAIN:

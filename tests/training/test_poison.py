@@ -31,7 +31,7 @@ def told() -> dict[str, Any]:
 
 def accuracy(told: dict[str, Any], name: str) -> float:
     right = [answer == label for answer, label in zip(told["answers"][name], told["labels"], strict=True)]
-    return sum(right) / len(right)
+    return float(sum(right) / len(right))
 
 
 @pytest.mark.parametrize("poison", ["flipped", "flood", "flood, bounded"])
