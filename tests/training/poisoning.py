@@ -13,13 +13,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training.domain.shares import weigh_accounts
 from training.ml.contract import InputContract, Label, ManifestPhoto, Progress, RunSpec
 from training.ml.embed import embed_photos
+from training.ml.engine import write_features
 from training.ml.head import Examples, fit_head
 from training.ml.networks import Network
+from training.ml.session import open_session
 from training.ml.weights import load_pretrained
 
 GOLDEN, TRAIN = "0", {"1", "2"}  # folds
@@ -39,7 +42,9 @@ def main() -> None:
         loaded = load_pretrained(spec, QUIET)
         assert loaded
         network.backbone.load_state_dict(loaded.backbone)
-        found = torch.cat(list(embed_photos(network, Path(folder), [*golden, *train], QUIET, threads=2))).float()
+        session = open_session(write_features(network), 1)
+        parts = list(embed_photos(session, Path(folder), [*golden, *train], spec.input, QUIET, threads=1))
+    found = torch.from_numpy(np.concatenate(parts).astype(np.float32))
     torch.manual_seed(1)
     found = found @ torch.randn(found.shape[1], WIDTH) / found.std()  # fewer features: solved in a second each
     seen, known = found[: len(golden)], found[len(golden) :]

@@ -228,7 +228,7 @@ def test_a_supervisor_that_slept_twice_its_lease_writes_nothing_when_it_wakes(
     night, lease_s = kit.NIGHT + timedelta(days=4), 3
     field.environment["JOB_LEASE_S"] = str(lease_s)
     sleeper = field.start([*NIGHTLY[:-1], str(night), "--pretrained", "scratch"])
-    field.wait_for(lambda: find_child("embed"), "embedding began")
+    field.wait_for(lambda: find_child("fit"), "training began")
     sleeper.send_signal(signal.SIGSTOP)
     run = Run.objects.get(project=project, night=night)
     rows = kit.rows_of(run)

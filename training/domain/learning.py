@@ -1,12 +1,13 @@
 """The stages that learn: each a child on the night's folder, its output stored, or found done on the same inputs."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from training.domain import checkpoints, embedding, materials, shards, stages
+from training.domain import checkpoints, embedding, materials, negatives, people, shards, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -46,6 +47,8 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
+    if name == StageName.EVALUATE:
+        embedding.store_judged(shift)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
@@ -56,7 +59,10 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
 
 
 def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
+    """The stage on the photos it is known to read; on all where it wants others, which only it can tell."""
     materials.materialise(shift, _pictures_for(shift, name))
+    if name == StageName.EVALUATE:
+        negatives.materialise(shift)
     out = shift.work / name
     if name == StageName.FIT:
         checkpoints.bring(shift, out)
@@ -66,7 +72,12 @@ def _run_child(shift: Shift, name: StageName, order: children.Order) -> children
         shift.beat()
         keeper.look()
 
-    return children.run_child(order, hear=lambda line: stages.pass_on(shift, name, line), beat=beat)
+    hear = partial(stages.pass_on, shift, name)
+    try:
+        return children.run_child(order, hear=hear, beat=beat)
+    except children.PhotosMissingError:
+        materials.materialise(shift, {photo.sha256 for photo in materials.read_manifest(shift)})
+        return children.run_child(order, hear=hear, beat=beat)
 
 
 def _embed(shift: Shift, order: children.Order) -> children.Ended:
@@ -89,8 +100,9 @@ def _prepare(shift: Shift, name: StageName) -> None:
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    if name == StageName.FIT:
-        embedding.bring_features(shift)
+    embedding.bring_features(shift, name)
+    if name == StageName.EVALUATE:
+        contract.write_json(shift.work / contract.WANTED, people.order_volunteers(shift))
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.db import IntegrityError, transaction
 from collector.enums import LabelState
 from collector.models import Label, Project
 from foundation import jobs
-from training.domain import merges, shares
+from training.domain import merges, retirements, shares
 from training.domain.accepted import ROWS_AT_ONCE, accepted_rows
 from training.domain.enough import choose_labels
 from training.domain.seen import Seen, pseudonym
@@ -37,12 +38,14 @@ class Frozen:
     snapshot: contract.Snapshot
     left_out: dict[str, int]
     notices: tuple[str, ...]
+    retired: retirements.Retirement
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot stage's result."""
         counts = self.snapshot.to_json()
         labels = list(counts.pop("labels"))
-        return {**counts, "labels": labels, "left_out": self.left_out, "notices": list(self.notices)}
+        said = {"left_out": self.left_out, "notices": list(self.notices), "retired": self.retired.to_json()}
+        return {**counts, "labels": labels, **said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,15 @@ class _Sorted:
 def freeze(shift: Shift, known: Sequence[str] = ()) -> Frozen:
     """Writes ``snapshot/manifest.jsonl`` and ``snapshot/snapshot.json``: the same photos give the same bytes.
 
-    Stores which side each new volunteer is on, for ever. ``known`` are the labels of the release in use: they may
-    not be dropped for want of photos.
+    Stores which side each new volunteer is on, and who of the golden ones retires. ``known`` are the labels of the
+    release in use: they may not be dropped for want of photos.
     Raises ``NightFailedError`` where there is nothing to learn or to judge, ``jobs.LeaseLost``.
     """
     project = shift.run.project
     if not project.split_secret:
         raise NightFailedError(f"The project {project.slug} has no split_secret. Set one; it must never change.")
     for _ in range(TRIES):
-        with contextlib.suppress(IntegrityError):
+        with contextlib.suppress(IntegrityError, retirements.RetiredMeanwhileError):
             return _freeze_once(shift, known)
     raise NightFailedError(
         f"Several nights of {project.slug} sort the same new volunteers at once. Start this one again."
@@ -85,13 +88,12 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
         found = _Sorted(spool, shift.beat)
         stored = _stored(project)
         merged = merges.sides_of_merged(project, stored)
+        divide = partial(split_photos, found, secret=project.split_secret, min_golden=project.min_golden_per_label)
         with shift.holding():
-            split = split_photos(
-                found, stored | merged, secret=project.split_secret, min_golden=project.min_golden_per_label
-            )
+            split, retired = retirements.divide_and_retire(project, shift.run.night, found, stored | merged, divide)
         split.stored |= {name: Side(side) for name, side in merged.items()}
-        frozen = _write(shift.work, labels, found, split, known)
-    _store(shift, project, split, stored)  # last: a night that cannot begin must not have sorted anybody
+        frozen = _write(shift.work, labels, found, split, known, retired=retired)
+    _store(shift, project, split, stored, retired)  # last: a night that cannot begin must not have sorted anybody
     return frozen
 
 
@@ -101,8 +103,13 @@ def _stored(project: Project) -> dict[str, str]:
     )
 
 
-def _store(shift: Shift, project: Project, split: Split, stored: dict[str, str]) -> None:
-    """All new sides or none, and only while the night is ours. A side changes where two identities turned out one."""
+def _store(
+    shift: Shift, project: Project, split: Split, stored: dict[str, str], retired: retirements.Retirement
+) -> None:
+    """All new sides and retirements or none, and only while the night is ours.
+
+    A stored side changes where two identities turned out one.
+    """
     rows = [SplitSide(project=project, group=group, side=side) for group, side in sorted(split.stored.items())]
     with transaction.atomic():
         jobs.require(shift.lease)
@@ -110,9 +117,18 @@ def _store(shift: Shift, project: Project, split: Split, stored: dict[str, str])
         for row in rows:
             if row.group in stored:
                 SplitSide.objects.filter(project=project, group=row.group).update(side=row.side)
+        retirements.retire(project, retired, shift.run.night)
 
 
-def _write(work: Path, labels: list[Label], photos: Iterable[Seen], split: Split, known: Sequence[str]) -> Frozen:
+def _write(
+    work: Path,
+    labels: list[Label],
+    photos: Iterable[Seen],
+    split: Split,
+    known: Sequence[str],
+    *,
+    retired: retirements.Retirement,
+) -> Frozen:
     taught, notices = choose_labels(labels, split, known)
     folder = work / "snapshot"
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +141,7 @@ def _write(work: Path, labels: list[Label], photos: Iterable[Seen], split: Split
     left_out = dict(sorted(kept.left_out.items()))
     notices += [f"{count} photo(s) left out: {reason}." for reason, count in left_out.items()]
     notices += _say_capped(weights, snapshot)
-    return Frozen(snapshot, left_out, tuple(notices))
+    return Frozen(snapshot, left_out, (*notices, *retired.notices()), retired)
 
 
 class _Kept:
