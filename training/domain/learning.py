@@ -47,6 +47,8 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
+    if name == StageName.EVALUATE:
+        embedding.store_judged(shift)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
@@ -84,8 +86,7 @@ def _prepare(shift: Shift, name: StageName) -> None:
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    if name == StageName.FIT:
-        embedding.bring_features(shift)
+    embedding.bring_features(shift, name)
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed, start
+from training.ml import start, stored
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.engine import BACKBONE
 from training.ml.head import Examples, fit_head, split_by_group
@@ -83,7 +83,7 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
     photos = work.train()
     weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), _targets(spec, photos), weights)
+    examples = Examples(stored.read_features(spec, work), _targets(spec, photos), weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]

@@ -9,6 +9,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from training.ml import looks
 from training.ml.contract import Progress, RunSpec
 from training.ml.engine import BACKBONE, write_features
 from training.ml.networks import Network
@@ -22,6 +23,8 @@ HEAD = "head on cached features"
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """``backbone`` is None or {arch, source, sha256}; ``is_stopgap``: the weights asked for were not to be had tonight.
+
+    ``judged`` are the keys of the packs that evaluate reads and leaves.
 
     Raises ``ProblemsFoundError`` for photos or weights at fault.
     """
@@ -39,11 +42,12 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     network.backbone.load_state_dict(start.backbone)
     (out / ONNX).write_bytes(write_features(network))
     backbone = {"arch": spec.arch, "source": start.source, "sha256": sha256_of(out / BACKBONE)}
-    return {"backbone": backbone, "note": "", "is_stopgap": is_stopgap}
+    judged = looks.keys(spec, backbone["sha256"])
+    return {"backbone": backbone, "judged": judged, "note": "", "is_stopgap": is_stopgap}
 
 
 def _none(note: str, *, is_stopgap: bool = False) -> dict[str, Any]:
-    return {"backbone": None, "note": note, "is_stopgap": is_stopgap}
+    return {"backbone": None, "judged": [], "note": note, "is_stopgap": is_stopgap}
 
 
 def _backbone_of_production(spec: RunSpec, work: Work, progress: Progress) -> Pretrained | None:
