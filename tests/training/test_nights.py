@@ -60,7 +60,7 @@ def test_every_stage_has_one_row_and_stored_files(first: tuple[Run, dict[str, An
     rows = list(run.stages.order_by("pk"))
     assert [row.name for row in rows] == list(kit.STAGE_NAMES)
     assert all(blobs.copy_sha(stages.blob_key(sha)) == sha for row in rows for sha in row.files.values())
-    assert all(row.cpu_seconds > 0.5 for row in rows if row.name in kit.CHILD_STAGES)
+    assert all(row.cpu_seconds > 0.1 for row in rows if row.name in kit.CHILD_STAGES)
     assert not list((Path(settings.DAYBREAK_HOME) / "work").iterdir())
 
 
