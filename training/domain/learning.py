@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, shards, snapshots, stages
+from training.domain import embedding, negatives, people, shards, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -58,6 +58,8 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
 def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
     """The stage on the photos it is known to read; on all where it wants others, which only it can tell."""
     snapshots.materialise(shift, _pictures_for(shift, name))
+    if name == StageName.EVALUATE:
+        negatives.materialise(shift)
     hear = partial(stages.pass_on, shift, name)
     try:
         return children.run_child(order, hear=hear, beat=shift.beat)
@@ -87,6 +89,8 @@ def _prepare(shift: Shift, name: StageName) -> None:
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
     embedding.bring_features(shift, name)
+    if name == StageName.EVALUATE:
+        contract.write_json(shift.work / contract.WANTED, people.order_volunteers(shift))
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

@@ -16,6 +16,7 @@ from training.ml.contract import InputContract, ManifestPhoto, Progress, RunSpec
 from training.ml.packs import features_key, write_pack
 from training.ml.photos import read_arrays
 from training.ml.session import ONNX, Session, open_session
+from training.ml.stored import find_packs, gather
 from training.ml.workspace import Work
 
 PACK = "features.safetensors"
@@ -65,3 +66,15 @@ def _open(spec: RunSpec, started: Path) -> Session:
         if on_gpu is not None:
             return on_gpu
     return open_session(started / ONNX, spec.threads)
+
+
+def read_features(spec: RunSpec, work: Work) -> npt.NDArray[np.float32]:
+    """Features float32 (train photos, n), out of ``WORK/features/`` and what ``run`` left.
+
+    Raises ``ProblemsFoundError`` where a photo has none.
+    """
+    packs = find_packs(
+        [*sorted((work.folder / "features").glob("*.safetensors")), work.stage("embed") / PACK],
+        features_key(work.result("start")["backbone"]["sha256"], spec.input.to_json()),
+    )
+    return gather(packs, work.train())

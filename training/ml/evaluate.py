@@ -1,6 +1,7 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
-Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``).
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``),
+from what probability on the fitted model's answer is worth giving (``reject``), and whose photos helped (``people``).
 Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
@@ -8,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import looks, shake
-from training.ml.contract import ManifestPhoto, Progress, RunSpec
+import numpy as np
+
+from training.ml import looks, people, reject, shake
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
 from training.ml.looks import Look
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
@@ -19,7 +22,10 @@ from training.ml.workspace import Work
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``predictions.jsonl``; returns the scores. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes ``predictions.jsonl`` and ``contributions.json``; returns the scores.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     photos = work.golden()
     models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
@@ -34,15 +40,19 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         "stability": stability[0],
         "production": None,
     }
-    more: dict[str, Sequence[str]] = {}
+    sure = [one.max(1).values.numpy().astype(float).round(6) for one in found]
+    right = np.array([answer == photo.label for answer, photo in zip(given[0], photos, strict=True)], dtype=bool)
+    result["rejection"] = reject.measure(spec, work, panel, reject.Judged(sure[0], right))
+    more: dict[str, Sequence[str | float]] = {}
     if len(models) > 1:
-        more["production_answer"] = given[1]
+        more |= {"production_answer": given[1], "production_probability": sure[1].tolist()}
         result["production"] = {
             **scores(photos, given[1], spec.slugs),
             "labels": list(models[1].slugs),
             "stability": stability[1],
         }
     write_predictions(out / "predictions.jsonl", photos, models[0].slugs, found[0], **more)
+    write_json(out / "contributions.json", people.tell(spec, work, panel, photos, progress))
     return result
 
 
