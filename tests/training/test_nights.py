@@ -86,6 +86,18 @@ def test_the_json_has_exactly_the_agreed_members(first: tuple[Run, dict[str, Any
     assert found["cpu_seconds"] > 5
 
 
+def test_a_project_without_rejected_photos_publishes_a_model_that_always_answers(
+    first: tuple[Run, dict[str, Any]],
+) -> None:
+    run, _ = first
+    rejection = reports.rejection(run)
+    assert rejection
+    assert "0 photos by 0 volunteers were rejected" in rejection["why"]
+    release = releases.current("colours")
+    assert release
+    assert release.rejection is None
+
+
 def test_artifacts_that_flip_answers_are_not_in_the_release(first: tuple[Run, dict[str, Any]]) -> None:
     run, found = first
     release = releases.current("colours")
@@ -160,6 +172,10 @@ def test_a_new_label_earns_the_next_release(
     assert run
     assert (run.state, run.release) == (RunState.PUBLISHED, "2026-11-23.1"), run.why
     assert "it answers the new label white" in run.why or "better than the model in use" in run.why
+    calibration = run.stages.get(name=StageName.GATE).result["figures"]["calibration"]
+    assert calibration["candidate"]["bins"]
+    assert calibration["other"]["bins"]
+    assert calibration["photos"] == sum(one["photos"] for one in calibration["other"]["bins"])
     assert [one["slug"] for one in releases.current("colours").labels] == [*LABELS, "white"]
     assert run.inputs["production"]["run"] == first[0].pk
     embedded = run.stages.get(name=StageName.EMBED).result
