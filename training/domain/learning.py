@@ -46,6 +46,8 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
+    if name == StageName.EVALUATE:
+        embedding.store_judged(shift)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
@@ -77,8 +79,7 @@ def _prepare(shift: Shift, name: StageName) -> None:
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    if name in {StageName.FIT, StageName.EVALUATE}:
-        embedding.bring_features(shift)
+    embedding.bring_features(shift, name)
     if name == StageName.EVALUATE:
         contract.write_json(shift.work / contract.WANTED, people.order_volunteers(shift))
     production = shift.run.inputs["production"]

@@ -2,6 +2,7 @@
 
 Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
 whose photos helped (``people``).
+Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,12 @@ from typing import Any
 
 from torch import Tensor
 
-from training.ml import people, shake
+from training.ml import looks, people, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
+from training.ml.looks import Look
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
-from training.ml.predicting import Panel, predict
+from training.ml.predicting import Panel
 from training.ml.saved import read_model, write_predictions
 from training.ml.workspace import Work
 
@@ -27,15 +29,15 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     work.check(spec)
     photos = work.golden()
     models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
-    panel = Panel(models, photos=(1 + shake.VIEWS) * len(photos), threads=spec.threads)
+    panel = Panel(models, spec, work, out, progress)
     seen: list[Tensor] = []
-    found = predict(panel, work.photos, photos, progress, seen=seen)
+    found = panel.answer(looks.AS_APPS_DO, photos, seen=seen)
     given = [answers(one, model.slugs) for one, model in zip(found, models, strict=True)]
-    stability = shake.measure(panel, work.photos, photos, given, progress, seed=spec.seed)
+    stability = _stability(panel, photos, given, looks.shaken(spec.seed), shake.sample(photos, spec.seed))
     result: dict[str, Any] = {
         "photos": len(photos),
         **scores(photos, given[0], spec.slugs),
-        "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0], progress),
+        "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0]),
         "stability": stability[0],
         "production": None,
     }
@@ -48,7 +50,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
             "stability": stability[1],
         }
     write_predictions(out / "predictions.jsonl", photos, models[0].slugs, found[0], **more)
-    shown = people.Shown(photos, seen)
+    shown = people.Shown(photos, seen[0], out)
     write_json(out / "contributions.json", people.tell(spec, work, models[0], shown, progress))
     return result
 
@@ -67,15 +69,23 @@ def scores(photos: Sequence[ManifestPhoto], found: Sequence[str], slugs: Sequenc
     }
 
 
-def _without_antialiasing(
-    panel: Panel, work: Work, photos: list[ManifestPhoto], ours: list[str], progress: Progress
-) -> float:
+def _stability(
+    panel: Panel, photos: Sequence[ManifestPhoto], given: Sequence[Sequence[str]], look: Look, places: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Each model's, over the photos at those places."""
+    chosen = [photos[place] for place in places]
+    return [
+        shake.count_flips(chosen, answers(found, model.slugs), [untouched[place] for place in places])
+        for model, found, untouched in zip(panel.models, panel.answer(look, chosen), given, strict=True)
+    ]
+
+
+def _without_antialiasing(panel: Panel, work: Work, photos: list[ManifestPhoto], ours: list[str]) -> float:
     """Accuracy where a phone shrinks photos carelessly. Photos that are not shrunk are answered as before."""
     found, model = list(ours), panel.models[0]
     places = shrunk_photos(work.photos, photos, model.contract)
     if places:
-        chosen, message = [photos[place] for place in places], "golden photos, shrunk without antialiasing"
-        (rough,) = predict(panel, work.photos, chosen, progress, antialias=False, message=message, only=[0])
+        (rough,) = panel.answer(looks.CARELESSLY, [photos[place] for place in places], only=[0])
         for place, answer in zip(places, answers(rough, model.slugs), strict=True):
             found[place] = answer
     return round(sum(answer == photo.label for answer, photo in zip(found, photos, strict=True)) / len(photos), 6)

@@ -6,17 +6,19 @@ As many are looked at as ``contributions.choose`` allows.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import contributions, embed
+from training.ml import contributions, embed, looks
 from training.ml.contract import WANTED, ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
 from training.ml.head import Examples, solve, standardise
 from training.ml.networks import Network
+from training.ml.predicting import Panel
 from training.ml.saved import SavedModel
 from training.ml.start import BACKBONE
 from training.ml.workspace import Work
@@ -27,10 +29,11 @@ MESSAGE = "learning without one volunteer at a time"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The golden photos, and what the model's head was shown of them: float16 (some, n)."""
+    """The golden photos, what the model's head was shown of them (photos, n), and where features may be kept."""
 
     photos: list[ManifestPhoto]
-    seen: Sequence[Tensor]
+    features: Tensor
+    out: Path
 
 
 def tell(spec: RunSpec, work: Work, model: SavedModel, golden: Shown, progress: Progress) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def tell(spec: RunSpec, work: Work, model: SavedModel, golden: Shown, progress: 
     if work.result("start")["backbone"] is None:
         return {"note": "There are no pretrained features to learn from without a volunteer.", "volunteers": []}
     try:
-        features = embed.read_features(spec, work)
+        features = torch.as_tensor(embed.read_features(spec, work))
     except ProblemsFoundError as error:  # erased since the model was fitted; the night goes on without
         return {"note": str(error), "volunteers": []}
     groups = [photo.volunteer for photo in work.train()]
@@ -46,9 +49,11 @@ def tell(spec: RunSpec, work: Work, model: SavedModel, golden: Shown, progress: 
     chosen = contributions.choose(groups, wanted, width=features.shape[1], label_count=len(spec.labels))
     progress.report(0, len(chosen), MESSAGE)
     network = _probe(spec, work)
-    shown = _features_of(golden, network, model, work, progress)
+    probe = replace(model, network=network)
+    is_probe = _is_probe(model, network)
+    shown = golden.features if is_probe else _shown_to_probe(spec, work, golden, probe, progress)
     mean, spread = standardise(features, [channels * grid * grid for channels, _, grid in network.shapes])
-    start, strength = _start(model, network, mean, spread), _strength(work)
+    start, strength = _scale(model.network, mean, spread) if is_probe else None, _strength(work)
     examples = _examples(spec, work.train(), (features - mean) / spread)
     head = solve(examples, label_count=len(spec.labels), strength=strength, start=start)
     targets = _examples(spec, golden.photos, shown).targets
@@ -83,11 +88,9 @@ def _is_probe(model: SavedModel, network: Network) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def _start(model: SavedModel, network: Network, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The night's own head over scaled features, where it has the same ones: then there is hardly anything to solve."""
-    if not _is_probe(model, network):
-        return None
-    weight, bias = model.network.head_rows()
+def _scale(network: Network, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """The night's own head, over scaled features: with it there is hardly anything left to solve."""
+    weight, bias = network.head_rows()
     return weight * spread, bias + weight @ mean
 
 
@@ -97,8 +100,8 @@ def _strength(work: Work) -> float:
     return float(min(points, key=lambda point: point["loss"])["C"]) if points else STRENGTH
 
 
-def _features_of(golden: Shown, network: Network, model: SavedModel, work: Work, progress: Progress) -> Tensor:
-    if _is_probe(model, network):
-        return torch.cat(list(golden.seen)).float()
-    rows = embed.embed_photos(network, work.photos, golden.photos, progress, threads=torch.get_num_threads())
-    return torch.cat(list(rows)).float()
+def _shown_to_probe(spec: RunSpec, work: Work, golden: Shown, probe: SavedModel, progress: Progress) -> Tensor:
+    """As the probe sees the golden photos, where the night's model sees them otherwise."""
+    seen: list[Tensor] = []
+    Panel([probe], spec, work, golden.out, progress).answer(looks.AS_APPS_DO, golden.photos, seen=seen)
+    return seen[0]
