@@ -7,10 +7,12 @@
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
 ``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg`` (those that ``photos_for`` names at least), and one
 folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
-``part.jsonl`` (the photos that are in none of them, for ``embed``), and ``volunteers.json`` (whose contribution
+``part.jsonl`` (the photos that are in none of them, for ``embed``), ``snapshot/negatives.jsonl`` (photos that show no
+label: a ``ManifestPhoto`` a line, the reason in place of the label), and ``volunteers.json`` (whose contribution
 ``evaluate`` shall measure, most wanted first).
 A stage writes into ``--out`` only and writes ``result.json`` last.
-Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
+Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), 3 the bytes of a photo are missing that
+``photos_for`` did not foresee, anything else a fault of ours.
 """
 
 import json
@@ -29,7 +31,7 @@ from training.ml.manifest import (
     photos_for,
     read_manifest,
     write_manifest,
-)
+)  # fmt: skip
 from training.ml.packs import (
     Pack,
     PackBrokenError,
@@ -39,63 +41,23 @@ from training.ml.packs import (
     read_digests,
     read_head,
     write_pack,
-)
+)  # fmt: skip
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES",
-    "EXIT_PROBLEM",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "PART",
-    "SPEC",
-    "STAGES",
-    "STAGE_FILES",
-    "STRATEGIES",
-    "WANTED",
-    "WAYS",
-    "Artifact",
-    "CaptureProfile",
-    "Checker",
-    "InputContract",
-    "Label",
-    "Line",
-    "ManifestPhoto",
-    "NoticeLine",
-    "Pack",
-    "PackBrokenError",
-    "Problem",
-    "ProblemLine",
-    "ProblemsFoundError",
-    "Progress",
-    "ProgressLine",
-    "ResizeRule",
-    "ResultLine",
-    "RunSpec",
-    "Snapshot",
-    "SnapshotLabel",
-    "Strategy",
-    "Way",
-    "a_problem",
-    "features_key",
-    "join_packs",
-    "open_pack",
-    "parse_line",
-    "photos_for",
-    "read_digests",
-    "read_head",
-    "read_json",
-    "read_manifest",
-    "read_spec",
-    "write_json",
-    "write_manifest",
-    "write_pack",
+    "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
+    "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label",
+    "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine", "ProblemsFoundError",
+    "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy",
+    "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line", "photos_for", "read_digests",
+    "read_head", "read_json", "read_manifest", "read_spec", "write_json", "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
 STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
+EXIT_PHOTOS = 3
 WANTED = "volunteers.json"
 ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
 STRATEGIES = ("auto", "head", "scratch", "warm_start")
@@ -106,12 +68,13 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
-    "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
+    "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
-    "fit": ("model.safetensors", "model.json", "suspicions.jsonl"),
-    # The packs hold features of golden photos that no earlier night looked at; without a pretrained backbone, none.
+    "fit": ("left_out.jsonl", "model.safetensors", "model.json", "suspicions.jsonl"),
+    # The packs hold features of photos that no earlier night judged by; without a pretrained backbone, none.
     "evaluate": (
         "predictions.jsonl", "contributions.json", "golden.safetensors", "careless.safetensors", "shaken.safetensors",
+        "unlabelled.safetensors",
     ),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),
@@ -187,6 +150,7 @@ class RunSpec:
     strategy: str = "auto"
     fit_budget_s: int = 600
     threads: int = 2
+    wrong_answer_cost: int = 5  # how many times worse than none of these a wrong answer is
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
 
     @property
@@ -197,7 +161,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """The form of ``spec.json``."""
         rest = {name: getattr(self, name) for name in ("project", "arch", "pretrained", "seed", "strategy")}
-        numbers = {"fit_budget_s": self.fit_budget_s, "threads": self.threads}
+        numbers = {name: getattr(self, name) for name in ("fit_budget_s", "threads", "wrong_answer_cost")}
         labels = [asdict(label) for label in self.labels]
         profile = dict(self.capture_profile)
         return {
@@ -230,6 +194,7 @@ class RunSpec:
             strategy=check.text("strategy", "auto", choices=STRATEGIES),
             fit_budget_s=check.integer("fit_budget_s", 600, low=1, high=7 * 86_400),
             threads=check.integer("threads", 2, low=1, high=256),
+            wrong_answer_cost=check.integer("wrong_answer_cost", 5, low=1, high=1000),
             capture_profile=profile,
         )
         check.finish()

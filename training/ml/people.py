@@ -16,11 +16,11 @@ from torch import Tensor
 
 from training.ml import contributions, embed, looks
 from training.ml.contract import WANTED, ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
+from training.ml.engine import BACKBONE
 from training.ml.head import Examples, solve, standardise
 from training.ml.networks import Network
 from training.ml.predicting import Panel
 from training.ml.saved import SavedModel
-from training.ml.start import BACKBONE
 from training.ml.workspace import Work
 
 STRENGTH = 0.1  # where the night fitted no head that says which was best

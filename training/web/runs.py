@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from collector.enums import Role
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, helped, judged, suspected, tradeoffs, words
+from training.web import charts, earlier, helped, judged, rejection, reliability, suspected, tradeoffs, words
 from training.web.access import require_access
 
 NIGHTS_A_PAGE = 30
@@ -48,6 +48,8 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
         **judged.describe(project, run),
         **beside,
         **tradeoffs.describe(run),
+        **reliability.describe(run),
+        **rejection.describe(run),
         **suspected.describe(project, night),
         "people": helped.describe(project, night) if role == Role.ADMIN else None,
     }

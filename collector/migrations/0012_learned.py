@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collector', '0010_decided_by'),
+        ('collector', '0011_wrong_answer_cost'),
     ]
 
     operations = [
