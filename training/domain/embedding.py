@@ -45,13 +45,10 @@ def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
 
 
 def bring_features(shift: Shift, name: StageName) -> None:
-    """The packs that the stage reads, as ``features/``: of train photos to fit, of golden ones as well to evaluate."""
-    keys = []
-    if name == StageName.FIT:
-        keys = list(filter(None, [features_key(shift)]))
-    elif name == StageName.EVALUATE:
-        row = stages.find_stage(shift, StageName.START)
-        keys = [*filter(None, [features_key(shift)]), *(row.result["judged"] if row else [])]
+    """The packs that the stage reads, as ``features/``: of train photos, and to evaluate of those that judge."""
+    row = stages.find_stage(shift, StageName.START)
+    judged = row.result["judged"] if row and name == StageName.EVALUATE else []
+    keys = [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
     if keys:
         with shift.holding():
             features.bring(shift.run.project, keys, shift.work / "features")

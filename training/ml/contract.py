@@ -7,9 +7,9 @@
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
 ``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg`` (those that ``photos_for`` names at least), and one
 folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
-``part.jsonl`` (the photos that are in none of them, for ``embed``), ``snapshot/negatives.jsonl`` (photos that show no
-label: a ``ManifestPhoto`` a line, the reason in place of the label), and ``volunteers.json`` (whose contribution
-``evaluate`` shall measure, most wanted first).
+``part.jsonl`` (the photos that are in none of them, for ``embed``), ``volunteers.json`` (whose contribution
+``evaluate`` shall measure, most wanted first), and ``snapshot/negatives.jsonl`` (photos that show no label: a
+``ManifestPhoto`` a line, the reason in place of the label).
 A stage writes into ``--out`` only and writes ``result.json`` last.
 Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), 3 the bytes of a photo are missing that
 ``photos_for`` did not foresee, anything else a fault of ours.
@@ -47,11 +47,12 @@ from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
     "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
-    "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label",
-    "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine", "ProblemsFoundError",
-    "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy",
-    "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line", "photos_for", "read_digests",
-    "read_head", "read_json", "read_manifest", "read_spec", "write_json", "write_manifest", "write_pack",
+    "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract",
+    "Label", "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine",
+    "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot",
+    "SnapshotLabel", "Strategy", "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line",
+    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "write_json",
+    "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from training.ml import looks, people, reject, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
@@ -31,8 +30,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     photos = work.golden()
     models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
     panel = Panel(models, spec, work, out, progress)
-    seen: list[Tensor] = []
-    found = panel.answer(looks.AS_APPS_DO, photos, seen=seen)
+    found = panel.answer(looks.AS_APPS_DO, photos)
     given = [answers(one, model.slugs) for one, model in zip(found, models, strict=True)]
     stability = _stability(panel, photos, given, looks.shaken(spec.seed), shake.sample(photos, spec.seed))
     result: dict[str, Any] = {
@@ -54,8 +52,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
             "stability": stability[1],
         }
     write_predictions(out / "predictions.jsonl", photos, models[0].slugs, found[0], **more)
-    shown = people.Shown(photos, seen[0], out)
-    write_json(out / "contributions.json", people.tell(spec, work, models[0], shown, progress))
+    write_json(out / "contributions.json", people.tell(spec, work, panel, photos, progress))
     return result
 
 

@@ -40,6 +40,7 @@ class Outcome:
     strategy: Strategy
     curves: Any
     left_out: tuple[Sequence[ManifestPhoto], Tensor]
+    suspicions: Sequence[noise.Suspicion] = ()  # of the train photos, where volunteers were left out in turn
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
@@ -55,10 +56,11 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         outcome = _fit_head(spec, work, progress)
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
+    _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
     write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
-    count = _write_suspicions(out, spec, *outcome.left_out)
-    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, "suspicions": count}
+    suspicious = {"suspicions": len(outcome.suspicions)}
+    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
 
 
 def _choose(spec: RunSpec, *, has_features: bool, before: SavedModel | None) -> str:
@@ -106,19 +108,20 @@ def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
         f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
         f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
     )
-    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, head.left_out.softmax(1)))
+    left_out = head.left_out.softmax(1)
+    suspicions = noise.find_suspicions(left_out, examples.targets)
+    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
 
 
-def _write_suspicions(out: Path, spec: RunSpec, photos: Sequence[ManifestPhoto], probabilities: Tensor) -> int:
-    """``suspicions.jsonl``, the surest first, one a line; returns how many."""
-    found = noise.find_suspicions(probabilities, _targets(spec, photos)) if photos else []
+def _write_suspicions(
+    out: Path, suspicions: Sequence[noise.Suspicion], photos: list[ManifestPhoto], slugs: Sequence[str]
+) -> None:
+    """``suspicions.jsonl``: the surest first, one a line; empty where nothing was looked for or found."""
     with (out / "suspicions.jsonl").open("w", encoding="utf-8") as file:
-        for one in found:
+        for one in suspicions:
             photo = photos[one.place]
             named = {"photo": photo.photo, "volunteer": photo.volunteer, "label": photo.label}
-            line = {**named, "likely": spec.slugs[one.likely], "margin": one.margin}
-            file.write(json.dumps(line, sort_keys=True) + "\n")
-    return len(found)
+            file.write(json.dumps({**named, "likely": slugs[one.likely], "margin": one.margin}, sort_keys=True) + "\n")
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:
@@ -196,6 +199,6 @@ def _decoded(
     return pixels, scratch
 
 
-def _targets(spec: RunSpec, photos: Sequence[ManifestPhoto]) -> Tensor:
+def _targets(spec: RunSpec, photos: list[ManifestPhoto]) -> Tensor:
     order = {slug: index for index, slug in enumerate(spec.slugs)}
     return torch.tensor([order[photo.label] for photo in photos])

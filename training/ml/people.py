@@ -6,8 +6,7 @@ As many are looked at as ``contributions.choose`` allows.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,37 +26,27 @@ STRENGTH = 0.1  # where the night fitted no head that says which was best
 MESSAGE = "learning without one volunteer at a time"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The golden photos, what the model's head was shown of them (photos, n), and where features may be kept."""
-
-    photos: list[ManifestPhoto]
-    features: Tensor
-    out: Path
-
-
-def tell(spec: RunSpec, work: Work, model: SavedModel, golden: Shown, progress: Progress) -> dict[str, Any]:
+def tell(spec: RunSpec, work: Work, panel: Panel, golden: list[ManifestPhoto], progress: Progress) -> dict[str, Any]:
     """What ``contributions.json`` holds: ``note`` and ``volunteers``."""
     if work.result("start")["backbone"] is None:
         return {"note": "There are no pretrained features to learn from without a volunteer.", "volunteers": []}
     try:
-        features = torch.as_tensor(embed.read_features(spec, work))
+        features = torch.from_numpy(embed.read_features(spec, work))
     except ProblemsFoundError as error:  # erased since the model was fitted; the night goes on without
         return {"note": str(error), "volunteers": []}
     groups = [photo.volunteer for photo in work.train()]
     wanted = _wanted(work, groups)
     chosen = contributions.choose(groups, wanted, width=features.shape[1], label_count=len(spec.labels))
     progress.report(0, len(chosen), MESSAGE)
-    network = _probe(spec, work)
-    probe = replace(model, network=network)
-    is_probe = _is_probe(model, network)
-    shown = golden.features if is_probe else _shown_to_probe(spec, work, golden, probe, progress)
+    model, network = panel.models[0], _probe(spec, work)
+    alone = panel if _is_probe(model, network) else panel.beside(replace(model, network=network))
+    shown = alone.features(0, looks.AS_APPS_DO, golden)
     mean, spread = standardise(features, [channels * grid * grid for channels, _, grid in network.shapes])
-    start, strength = _scale(model.network, mean, spread) if is_probe else None, _strength(work)
+    start, strength = _start(model, network, mean, spread), _strength(work)
     examples = _examples(spec, work.train(), (features - mean) / spread)
     head = solve(examples, label_count=len(spec.labels), strength=strength, start=start)
-    targets = _examples(spec, golden.photos, shown).targets
-    judges = contributions.Golden((shown - mean) / spread, targets, [photo.volunteer for photo in golden.photos])
+    targets = _examples(spec, golden, shown).targets
+    judges = contributions.Golden((shown - mean) / spread, targets, [photo.volunteer for photo in golden])
     found = contributions.measure(examples, groups, judges, chosen, head=head, strength=strength)
     progress.report(len(chosen), len(chosen), MESSAGE)
     return {"note": "", "volunteers": [one.to_json(spec.slugs) for one in found]}
@@ -88,9 +77,11 @@ def _is_probe(model: SavedModel, network: Network) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def _scale(network: Network, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-    """The night's own head, over scaled features: with it there is hardly anything left to solve."""
-    weight, bias = network.head_rows()
+def _start(model: SavedModel, network: Network, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The night's own head over scaled features, where it has the same ones: then there is hardly anything to solve."""
+    if not _is_probe(model, network):
+        return None
+    weight, bias = model.network.head_rows()
     return weight * spread, bias + weight @ mean
 
 
@@ -98,10 +89,3 @@ def _strength(work: Work) -> float:
     curve = work.result("fit").get("curves") or {}
     points = curve.get("head", []) if isinstance(curve, dict) else []
     return float(min(points, key=lambda point: point["loss"])["C"]) if points else STRENGTH
-
-
-def _shown_to_probe(spec: RunSpec, work: Work, golden: Shown, probe: SavedModel, progress: Progress) -> Tensor:
-    """As the probe sees the golden photos, where the night's model sees them otherwise."""
-    seen: list[Tensor] = []
-    Panel([probe], spec, work, golden.out, progress).answer(looks.AS_APPS_DO, golden.photos, seen=seen)
-    return seen[0]

@@ -47,9 +47,9 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
         **words.describe_run(run),
         **judged.describe(project, run),
         **beside,
-        **tradeoffs.describe(run),
         **reliability.describe(run),
         **rejection.describe(run),
+        **tradeoffs.describe(run),
         **suspected.describe(project, night),
         "people": helped.describe(project, night) if role == Role.ADMIN else None,
     }
