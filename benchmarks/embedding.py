@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.lines import emit
 from training.ml.contract import ARCHES, InputContract, ManifestPhoto
+from training.ml.cost import count_multiply_adds
 from training.ml.embed import embed_photos
 from training.ml.engine import open_engine, write_features
 from training.ml.lines import Progress
@@ -53,7 +53,7 @@ def main() -> bool:
 
 def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding: float, gemm: float) -> bool:
     network = Network(arch, _contract(), 10)
-    work = _multiply_adds(network)
+    work = count_multiply_adds(network, SIZE)
     ways: dict[str, Embed] = {
         "ours": lambda where, which: embed_photos(network, where, list(which), _QUIET, threads=CORES),
         "PyTorch": _eager(network),
@@ -142,13 +142,6 @@ def _step(network: Network) -> None:
     loss = functional.cross_entropy(network(_batch()), torch.zeros(BATCH, dtype=torch.long))
     loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     network.eval()
-
-
-def _multiply_adds(network: Network) -> float:
-    """Of one photo through the backbone."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counted:
-        network.eval().features(torch.zeros(1, 3, SIZE, SIZE))
-    return float(counted.get_total_flops()) / 2
 
 
 def _multiply_adds_of_a_product() -> float:

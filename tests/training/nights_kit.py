@@ -27,7 +27,7 @@ STAGE_NAMES = tuple(StageName.values)
 MAKE_WEIGHTS = """
 import sys, torch
 from safetensors.torch import save_file
-from training.ml.networks import build_backbone
+from training.ml.architectures import build_backbone
 torch.manual_seed(5)
 state = build_backbone("squeezenet1_1").state_dict()
 save_file({f"features.{name}": tensor for name, tensor in state.items()}, sys.argv[1])

@@ -33,7 +33,11 @@ __all__ = [
 SPEC = 1
 STAGES = ("embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
-ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
+ARCHES = (
+    "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
+    "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
+    "mnasnet1_3",
+)  # fmt: skip
 STRATEGIES = ("auto", "head", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)

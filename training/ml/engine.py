@@ -35,7 +35,7 @@ def open_engine(network: Network, *, photos: int, threads: int) -> Engine:
         return _pytorch(network, torch.device("cuda"))
     if photos < WORTH_WRITING:
         return _pytorch(network, torch.device("cpu"))
-    return _onnx_runtime(network, threads)
+    return open_on_cpu(network, threads=threads)
 
 
 def _pytorch(network: Network, device: torch.device) -> Engine:
@@ -50,7 +50,8 @@ def _pytorch(network: Network, device: torch.device) -> Engine:
     return compute
 
 
-def _onnx_runtime(network: Network, threads: int) -> Engine:
+def open_on_cpu(network: Network, *, threads: int) -> Engine:
+    """ONNX Runtime, whatever else the machine has."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
