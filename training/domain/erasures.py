@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from collector.domain import photos
 from collector.models import Project
 from foundation import blobs
+from training.domain import probes
 from training.domain.manifests import read_lines
 from training.domain.queries import FINISHED
 from training.domain.splits import pseudonym
@@ -50,6 +51,7 @@ def mark_runs(project: Project) -> int:
             photos_erased=found.photos, last_erased_at=found.latest, erasures_seen=seen
         )
     _delete_features(project)
+    probes.delete_features(project)
     return len(due)
 
 

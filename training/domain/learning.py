@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation import blobs
-from training.domain import snapshots, stages
+from training.domain import probes, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.enums import StageName
 from training.ml import contract
@@ -30,6 +30,8 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
         return row
     if row:
         stages.forget_from(shift, name)
+    if name == StageName.CHOOSE and not probes.has_choice(shift):
+        return probes.skip(shift, digest)
     twin = stages.find_twin(shift, name, digest)
     if twin:
         stages.say(shift, name, f"found done on the night of {twin.run.night}", is_done=True)
@@ -63,6 +65,8 @@ def _prepare(shift: Shift, name: StageName) -> None:
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
     snapshots.materialise(shift)
+    if name == StageName.CHOOSE:
+        probes.bring_features(shift)
     if name == StageName.EMBED:
         _bring_features(shift)
     production = shift.run.inputs["production"]

@@ -20,7 +20,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, publishing, snapshots, stages
+from training.domain import inputs, judging, learning, probes, publishing, snapshots, stages
 from training.domain.folders import KIND, night_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -152,7 +152,7 @@ def _start_over(shift: Shift) -> None:
     """A photo is gone, so nothing that was made from it may be used."""
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
-    for name in (*stages.ORDER, "features", "photos"):
+    for name in (*stages.ORDER, probes.FOLDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
 
 

@@ -27,6 +27,7 @@ from training.ml.contract import (
 )  # fmt: skip
 
 WHAT = {
+    "choose": "which of several networks to teach, by accuracy and cost",
     "embed": "features of the train photos, by the pretrained backbone",
     "fit": "the model: a head on features, from scratch, or a warm start",
     "evaluate": "the model and production's on the golden photos",
@@ -88,7 +89,7 @@ def run_stage(
     from training.ml.workspace import Work  # after the thread counts are set
 
     stage = importlib.import_module(f"training.ml.{name}")
-    result: dict[str, Any] = {"stage": name, **stage.run(spec, Work(work), out, progress)}
+    result: dict[str, Any] = {"stage": name, **stage.run(Work(work).settle(spec), Work(work), out, progress)}
     write_json(done, result)
     progress.result(result)
     return result

@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 SPEC = 1
-STAGES = ("embed", "fit", "evaluate", "compress", "litert", "verify")
+STAGES = ("choose", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 ARCHES = (
     "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
@@ -46,6 +46,7 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
+    "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
     "embed": ("backbone.safetensors", "features.safetensors"),  # neither, and a note, without a pretrained backbone
     "fit": ("model.safetensors", "model.json"),
     "evaluate": ("predictions.jsonl",),
@@ -124,6 +125,8 @@ class RunSpec:
     fit_budget_s: int = 600
     threads: int = 2
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
+    candidates: tuple[str, ...] = ()  # networks to choose from; without any, ``arch`` is taken
+    cost_target_m: int | None = None  # million multiply-adds a photo, above which a network pays for all it costs
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -143,6 +146,8 @@ class RunSpec:
             "labels": labels,
             "input": self.input.to_json(),
             "capture_profile": profile,
+            "candidates": list(self.candidates),
+            "cost_target_m": self.cost_target_m,
         }
 
     @classmethod
@@ -167,6 +172,8 @@ class RunSpec:
             fit_budget_s=check.integer("fit_budget_s", 600, low=1, high=7 * 86_400),
             threads=check.integer("threads", 2, low=1, high=256),
             capture_profile=profile,
+            candidates=_read_candidates(check),
+            cost_target_m=_read_target(check),
         )
         check.finish()
         return spec
@@ -291,3 +298,17 @@ def _read_pretrained(check: Checker) -> str:
     if value not in {"imagenet", "scratch"} and not Path(value).is_absolute():
         check.refuse("pretrained", value, "imagenet, scratch, or the absolute path of a .safetensors file")
     return value
+
+
+def _read_candidates(check: Checker) -> tuple[str, ...]:
+    value = check.raw.get("candidates", [])
+    if isinstance(value, list) and all(arch in ARCHES for arch in value) and len(set(value)) == len(value):
+        return tuple(value)
+    check.refuse("candidates", value, f"a list of some of {', '.join(ARCHES)}, each once")
+    return ()
+
+
+def _read_target(check: Checker) -> int | None:
+    if check.raw.get("cost_target_m") is None:
+        return None
+    return check.integer("cost_target_m", low=1, high=100_000)

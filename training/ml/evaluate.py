@@ -1,13 +1,14 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
-Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``).
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
+what an answer of the fitted one costs (``cost``).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import shake
+from training.ml import cost, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
@@ -28,6 +29,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         **scores(photos, ours, spec.slugs),
         "antialias_off_accuracy": rough,
         "stability": shake.measure(model, work.photos, photos, ours, progress, seed=spec.seed),
+        "cost": cost.measure(model.network).to_json(),
     }
     more: dict[str, Sequence[str]] = {}
     if work.production is not None:

@@ -12,7 +12,7 @@ from collector.domain import projects
 from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, judged, words
+from training.web import charts, earlier, judged, networks, words
 
 NIGHTS_A_PAGE = 30
 
@@ -41,7 +41,8 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     project = _require_access(request, slug)
     run = queries.get_run(project, night)
     beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
-    page = {"project": project, "run": run, **words.describe_run(run), **judged.describe(project, run), **beside}
+    told = {**words.describe_run(run), **networks.describe(run), **judged.describe(project, run)}
+    page = {"project": project, "run": run, **told, **beside}
     return render(request, "training/run.html", page)
 
 
