@@ -18,11 +18,13 @@ from typing import Any
 
 from benchmarks.lines import emit, skip
 from training.ml.contract import (
+    PART,
     STAGES,
     InputContract,
     Label,
     ManifestPhoto,
     RunSpec,
+    open_pack,
     read_json,
     write_json,
     write_manifest,
@@ -69,8 +71,8 @@ def _run_fold(base: Path, shared: Path, fold: int) -> dict[str, Any]:
         if done.returncode:
             raise SystemExit(f"{stage} of fold {fold} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         print(f"fold {fold}: {stage} took {seconds[stage]} s", file=sys.stderr, flush=True)
-    shutil.rmtree(base / "features", ignore_errors=True)
-    shutil.copytree(work / "embed", base / "features")
+    (base / "features").mkdir(exist_ok=True)
+    shutil.copyfile(work / "embed" / "features.safetensors", base / "features" / f"of-fold-{fold}.safetensors")
     return {
         "evaluate": read_json(work / "evaluate" / "result.json"),
         "verify": read_json(work / "verify" / "result.json"),
@@ -90,6 +92,9 @@ def _prepare(base: Path, work: Path, shared: Path, fold: int) -> None:
             side = "golden" if int(row["fold"]) == fold else "train"
             photos.append(ManifestPhoto(row["file"], digest, row["label"], row["volunteer"], side))
     write_manifest(work / "snapshot" / "manifest.jsonl", photos)
+    known = {digest for path in (base / "features").glob("*") for digest in open_pack(path).digests}
+    new = [photo for photo in photos if photo.side == "train" and bytes.fromhex(photo.sha256) not in known]
+    write_manifest(work / PART, new)
     for name in ("photos", "features"):
         if (base / name).is_dir() and not (work / name).exists():
             (work / name).symlink_to(base / name, target_is_directory=True)

@@ -45,7 +45,7 @@ def main() -> bool:
     gemm = _multiply_adds_of_a_product()
     emit("embedding: G multiply-adds a second of a float32 matrix product", round(gemm / 1e9, 1))
     with tempfile.TemporaryDirectory(prefix="daybreak-embedding-") as folder:
-        photos = _draw(Path(folder))
+        photos = draw(Path(folder), PHOTOS)
         decoding = _seconds(lambda: sum(len(part) for part, _ in read_batches(Path(folder), photos, _contract())))
         met = [_measure(arch, Path(folder), photos, decoding, gemm) for arch in CHOSEN]
         return all(met)
@@ -55,7 +55,7 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
     network = Network(arch, _contract(), 10)
     work = count_multiply_adds(network, SIZE)
     ways: dict[str, Embed] = {
-        "ours": lambda where, which: embed_photos(network, where, list(which), _QUIET, threads=CORES),
+        "ours": lambda where, which: list(embed_photos(network, where, which, QUIET, threads=CORES)),
         "PyTorch": _eager(network),
         "ONNX Runtime": _onnx(network),
     }
@@ -111,12 +111,12 @@ def _onnx(network: Network) -> Embed:
     return embed
 
 
-def _draw(folder: Path) -> list[ManifestPhoto]:
+def draw(folder: Path, count: int) -> list[ManifestPhoto]:
     """Photos with the detail of a phone's, as the normaliser leaves them."""
     from PIL import Image
 
     random, photos = np.random.default_rng(3), []
-    for number in range(PHOTOS):
+    for number in range(count):
         coarse = random.integers(20, 236, (30, 40, 3), dtype=np.uint8)
         image = Image.fromarray(coarse).resize(SIDES, Image.Resampling.BICUBIC)
         noise = random.normal(0, 6, (SIDES[1], SIDES[0], 1)).astype(np.float32)
@@ -155,4 +155,4 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-_QUIET = Progress("embed", out=io.StringIO())
+QUIET = Progress("embed", out=io.StringIO())

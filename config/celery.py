@@ -40,6 +40,8 @@ ROUTES = {
     "collector.erase_account": {"queue": "slow"},
     "collector.make_export": {"queue": "slow"},
     "training.mark_erasures": {"queue": "slow"},
+    "training.tidy_features": {"queue": "slow"},
+    "training.embed_shard": {"queue": "train"},
     "training.run_night": {"queue": "train"},  # hours: a worker of its own, on a machine of its own where there is one
 }
 

@@ -183,6 +183,9 @@ PROJECT_CHECKS = {  # what these fields of a project may hold is for training to
     "architectures": "training.domain.networks.check",
     "capture_profile": "training.domain.profiles.check",
 }
+TRAINING_SHARD_PHOTOS = env.integer(
+    "TRAINING_SHARD_PHOTOS", 2000, minimum=1
+)  # new photos one training worker takes at a time
 
 # --- how much is too much: counted in Redis, per volunteer or per network address ---------------------------------
 LIMIT_UPLOADS = env.rates("LIMIT_UPLOADS", "600/hour, 2000/day")  # a week's queue of a returning phone goes at once

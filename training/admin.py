@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from training.models import Run, SplitSide, Stage
+from training.models import FeaturePack, Run, SplitSide, Stage
 
 if TYPE_CHECKING:  # generic only in the stubs
     Table = admin.ModelAdmin[Any]
@@ -41,6 +41,13 @@ class StageAdmin(ReadOnly):
     list_display = ("run", "name", "seconds", "cpu_seconds", "output_digest", "finished_at")
     list_filter = ("name",)
     list_select_related = ("run__project",)
+
+
+@admin.register(FeaturePack)
+class FeaturePackAdmin(ReadOnly):
+    list_display = ("project", "photos", "state", "key", "created_at")
+    list_filter = ("state", "project")
+    list_select_related = ("project",)
 
 
 @admin.register(SplitSide)

@@ -8,6 +8,7 @@ class StageName(TextChoices):
 
     SNAPSHOT = "snapshot"
     CHOOSE = "choose"
+    START = "start"
     EMBED = "embed"
     FIT = "fit"
     EVALUATE = "evaluate"
@@ -27,6 +28,14 @@ class RunState(TextChoices):
     PUBLISHED = "published"
     KEPT = "kept"
     FAILED = "failed"
+
+
+class PackState(TextChoices):
+    """writing -> ready -> gone; then the row goes as well. Only ready packs are read."""
+
+    WRITING = "writing"
+    READY = "ready"
+    GONE = "gone"
 
 
 class GateDecision(TextChoices):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
-from training.enums import GateDecision, RunState, Side, StageName
+from training.enums import GateDecision, PackState, RunState, Side, StageName
 
 
 class Run(models.Model):
@@ -26,7 +26,6 @@ class Run(models.Model):
     photos_erased = models.PositiveIntegerField(default=0)
     last_erased_at = models.DateTimeField(null=True, blank=True)
     erasures_seen = models.PositiveIntegerField(default=0)
-    features_deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -59,6 +58,49 @@ class Stage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of run {self.run_id}"
+
+
+class FeaturePack(models.Model):
+    """A stored file of features. The row is there before the first byte and goes after the last: none is forgotten."""
+
+    project = models.ForeignKey("collector.Project", on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=64)  # of backbone, input contract and view (training.ml's features_key)
+    sha256 = models.CharField(max_length=64)  # of the file
+    photos = models.PositiveIntegerField()
+    state = models.CharField(max_length=7, choices=PackState, default=PackState.WRITING)
+    erasures_seen = models.PositiveIntegerField(default=0)  # the project's erased photos when this was last looked at
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "key", "sha256"],
+                condition=models.Q(state=PackState.READY),
+                name="features_stored_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.photos} photos of {self.project_id} under {self.key[:8]}"
+
+
+class Shard(models.Model):
+    """A part of a night's new photos, for whichever worker takes its job first; gone when the night has them all."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="shards")
+    number = models.PositiveIntegerField()
+    photos = models.JSONField()  # their sha256
+    done = models.PositiveIntegerField(default=0)  # photos so far, as its worker says
+    cpu_seconds = models.FloatField(default=0)
+    fault = models.TextField(blank=True)  # why nobody can do it, in words
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["run", "number"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "number"], name="shard_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of run {self.run_id}"
 
 
 class SplitSide(models.Model):

@@ -8,7 +8,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from foundation import jobs
-from training.domain import erasures, folders, nights
+from training.domain import erasures, features, folders, nights, shards
 from training.domain.shifts import NightStoppedError
 
 
@@ -20,6 +20,22 @@ def run_night(key: str) -> None:
             nights.run_night(int(key), should_stop=stop.is_set)
         except NightStoppedError:
             return  # given back; the next start goes on at the last finished stage
+
+
+@jobs.task(folders.SHARD, long=True)
+def embed_shard(key: str) -> None:
+    """Looks at a part of a night's new photos, unless somebody else does."""
+    with StopSignal() as stop:
+        try:
+            shards.embed_shard(int(key), should_stop=stop.is_set)
+        except NightStoppedError:
+            return  # given back
+
+
+@jobs.task(folders.TIDY, long=True)
+def tidy_features(key: str) -> None:
+    """Takes erased photos out of a project's features, and makes few packs of many."""
+    features.tidy(int(key))
 
 
 @jobs.task("training.start_nights")

@@ -81,8 +81,8 @@ def _embed(shared: Path, rows: Rows) -> npt.NDArray[np.float32]:
     network.backbone.load_state_dict(read_backbone(shared / "pretrained" / f"{ARCH}-imagenet1k.safetensors", ARCH))
     with tempfile.TemporaryDirectory(prefix="daybreak-gate-") as name:
         photos = [_laid_out(shared / "sign-digits" / row["file"], row, Path(name)) for row in rows]
-        features = embed_photos(network, Path(name), photos, Progress("gate", human=True), threads=os.cpu_count() or 1)
-    return np.stack([features[photo.sha256].float().numpy() for photo in photos])
+        parts = embed_photos(network, Path(name), photos, Progress("gate", human=True), threads=os.cpu_count() or 1)
+        return np.concatenate([part.float().numpy() for part in parts])
 
 
 def _laid_out(path: Path, row: dict[str, str], folder: Path) -> ManifestPhoto:

@@ -18,7 +18,7 @@ A kind is a Celery task's name, a key the id of the row the work is about. The l
             jobs.finish(lease)
 """
 
-from foundation.jobs.doorbell import ring
+from foundation.jobs.doorbell import count_listeners, ring
 from foundation.jobs.heartbeat import Heartbeat, holding
 from foundation.jobs.leases import Lease, LeaseLost, claim, extend, fail, finish, give_back, require
 from foundation.jobs.reconciler import reconcile
@@ -31,6 +31,7 @@ __all__ = [
     "LeaseLost",
     "add",
     "claim",
+    "count_listeners",
     "extend",
     "fail",
     "find",

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from celery import current_app
+from celery import current_app, current_task
 from kombu.exceptions import KombuError
 from kombu.pools import producers  # type: ignore[attr-defined]  # missing in celery-types
 from redis.exceptions import RedisError
@@ -17,6 +17,7 @@ PATIENCE_S = 0.8
 SILENCE_S = 10.0
 # A doorbell that nobody answered in this time is dropped; the reconciler has rung several times since.
 EXPIRES_S = 300
+LISTEN_S = 1.0
 QUICK = {
     "socket_timeout": PATIENCE_S,
     "socket_connect_timeout": PATIENCE_S,
@@ -45,6 +46,17 @@ def ring(kind: str, key: str) -> bool:
         logger.warning("job.doorbell_silent kind=%s key=%s error=%r; the reconciler rings again", kind, key, error)
         return False
     return True
+
+
+def count_listeners(queue: str) -> int:
+    """Workers that take from ``queue``, besides the one this is called in. Takes a second; 0 where nobody answers."""
+    try:
+        found = current_app.control.inspect(timeout=LISTEN_S).active_queues() or {}
+    except (KombuError, RedisError, OSError) as error:
+        logger.warning("job.broker_silent queue=%s error=%r", queue, error)
+        return 0
+    here = current_task.request.hostname if current_task else None
+    return sum(any(one["name"] == queue for one in queues) for worker, queues in found.items() if worker != here)
 
 
 def count_waiting(queue: str) -> int:

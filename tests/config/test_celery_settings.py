@@ -34,11 +34,11 @@ def test_late_acknowledged_tasks_end_well_before_redis_delivers_them_again(tasks
 
 def test_tasks_without_a_limit_are_acknowledged_early_and_have_queues_of_their_own(tasks: dict[str, Any]) -> None:
     long = {name for name, task in tasks.items() if not task.time_limit}
-    slow = {"collector.erase_account", "collector.make_export", "training.mark_erasures"}
-    assert long == slow | {"training.run_night"}
+    slow = {"collector.erase_account", "collector.make_export", "training.mark_erasures", "training.tidy_features"}
+    assert long == slow | {"training.run_night", "training.embed_shard"}
     assert not any(tasks[name].acks_late for name in long)
     assert {name for name, route in ROUTES.items() if route == {"queue": "slow"}} == slow
-    assert ROUTES["training.run_night"] == {"queue": "train"}
+    assert ROUTES["training.run_night"] == ROUTES["training.embed_shard"] == {"queue": "train"}
 
 
 def test_no_task_loops_when_its_worker_dies_or_time_runs_out(tasks: dict[str, Any]) -> None:

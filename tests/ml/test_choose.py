@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.ml import making
-from training.ml import choose, contract
+from training.ml import contract, manifest
 from training.ml.choice import Candidate
 from training.ml.choice import choose as choose_best
 
@@ -67,9 +67,12 @@ def test_features_of_every_candidate_spare_the_next_night_the_work(
     for name in ("snapshot", "photos"):
         shutil.copytree(chosen / name, tmp_path / name)
     shutil.copy(chosen / "spec.json", tmp_path)
-    shutil.copytree(chosen / "choose", tmp_path / "probed")
+    for path in (chosen / "choose").glob("features-*"):
+        (tmp_path / "probed" / path.stem).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "probed" / path.stem)
     result = making.run_stage("choose", tmp_path)
     assert result["reused"] == 2 * result["photos"]
+    assert not list((tmp_path / "choose").glob("features-*"))
     assert [(row["arch"], row["accuracy"]) for row in result["candidates"]] == [
         (row["arch"], row["accuracy"]) for row in result_of(chosen)["candidates"]
     ]
@@ -82,7 +85,8 @@ def test_later_stages_teach_the_network_that_was_chosen(
     work = tmp_path / "work"
     shutil.copytree(chosen, work)
     contract.write_json(work / "choose" / "result.json", result_of(work) | {"arch": "mobilenet_v3_small"})
-    assert making.run_stage("embed", work)["backbone"]["arch"] == "mobilenet_v3_small"
+    assert making.run_stage("start", work)["backbone"]["arch"] == "mobilenet_v3_small"
+    making.run_stage("embed", work)
     assert making.run_stage("fit", work)["model"]["arch"] == "mobilenet_v3_small"
 
 
@@ -115,11 +119,11 @@ def test_networks_without_any_start_weights_are_not_compared(tmp_path: Path) -> 
 def test_sample_holds_as_many_photos_of_each_label_and_the_same_ones_when_more_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choose, "PROBED", 40)
+    monkeypatch.setattr(manifest, "PROBED", 40)
     photos = [
         contract.ManifestPhoto(f"p{n}", f"{n * 7919 % 10007:064x}", "often" if n % 5 else "rare", "v", "train")
         for n in range(300)
     ]
-    few, many = choose.sample(photos[:200], 2), choose.sample(photos, 2)
+    few, many = manifest.sample_labels(photos[:200]), manifest.sample_labels(photos)
     assert Counter(photo.label for photo in many) == {"often": 20, "rare": 20}
     assert len(set(few) & set(many)) >= 20

@@ -51,12 +51,12 @@ def test_command_with_a_spec_of_several_faults_prints_a_line_for_each(tmp_path: 
 def test_command_with_corrupted_weights_ends_with_2_and_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{not safetensors")
     work = making.make_work(tmp_path / "work", pretrained=str(tmp_path / "bad.safetensors"))
-    problem = the_problem(making.run_command("embed", "--spec", work / "spec.json", "--in", work))
+    problem = the_problem(making.run_command("start", "--spec", work / "spec.json", "--in", work))
     assert problem["what"] == "The weights file is corrupted or not safetensors"
     assert "bad.safetensors" in problem["value"]
     assert problem["allowed"] == "a whole .safetensors file"
     assert problem["do"] == "Copy or download it again."
-    assert not (work / "embed" / "result.json").exists()
+    assert not (work / "start" / "result.json").exists()
 
 
 def test_command_all_ends_at_the_first_stage_that_fails(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_fit_without_pretrained_weights_learns_from_scratch_and_next_night_from_
     monkeypatch.setattr(train, "Pace", lambda budget_s, least, most: Pace(budget_s, least=2, most=2))
     photos = making.make_photos(tmp_path, volunteers=6, golden=2)
     work = making.make_work(tmp_path, photos, arch="squeezenet1_1", input={"size": 32})
-    assert making.run_stage("embed", work)["backbone"] is None
+    assert making.run_stage("start", work)["backbone"] is None
+    making.run_stage("embed", work)
     strategy = making.run_stage("fit", work)["strategy"]
     assert strategy["name"] == "from scratch"
     assert "random ones" in strategy["why"]
@@ -103,7 +104,7 @@ def test_fit_without_pretrained_weights_learns_from_scratch_and_next_night_from_
 
 def test_fit_of_a_head_without_features_says_what_to_do(tmp_path: Path) -> None:
     work = making.make_work(tmp_path, strategy="head")
-    assert making.run_stage("embed", work)["note"] == "There are no pretrained weights to make features with."
+    assert making.run_stage("start", work)["note"] == "There are no pretrained weights to make features with."
     problem = problem_of(work)
     assert problem.what == "A head alone needs pretrained weights"
     assert problem.value == "scratch"
@@ -111,7 +112,7 @@ def test_fit_of_a_head_without_features_says_what_to_do(tmp_path: Path) -> None:
 
 def test_fit_of_a_warm_start_without_a_model_in_production_says_what_to_do(tmp_path: Path) -> None:
     work = making.make_work(tmp_path, strategy="warm_start")
-    making.run_stage("embed", work)
+    making.run_stage("start", work)
     assert problem_of(work).what == "There is no model in production to start from"
 
 
@@ -119,6 +120,6 @@ def test_fit_of_a_warm_start_without_a_model_in_production_says_what_to_do(tmp_p
 def test_fit_from_scratch_on_coloured_shapes_is_above_chance_in_a_quarter_of_a_minute(tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=24, golden=6, each=2)
     work = making.make_work(tmp_path, photos, arch="squeezenet1_1", fit_budget_s=12)
-    for stage in ("embed", "fit"):
+    for stage in ("start", "embed", "fit"):
         making.run_stage(stage, work)
     assert making.run_stage("evaluate", work)["golden_accuracy"] > 0.55

@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.ml import making
 from tests.ml.conftest import Night
@@ -20,7 +22,8 @@ FILES_PHONES_GET = {
     "litert-int8": ("tflite", "litert/litert-int8.tflite"),
 }
 MEMBERS = {
-    "embed": {"stage", "backbone", "photos", "reused", "note"},
+    "start": {"stage", "backbone", "note", "is_stopgap"},
+    "embed": {"stage", "backbone", "photos", "note"},
     "fit": {"stage", "strategy", "curves", "model"},
     "evaluate": {
         "stage", "photos", "golden_accuracy", "golden_balanced_accuracy", "per_label", "antialias_off_accuracy",
@@ -185,22 +188,30 @@ def test_stage_run_again_with_the_same_seed_writes_the_same_model(night: Night, 
     assert (tmp_path / "model.json").read_bytes() == (night.work / "fit" / "model.json").read_bytes()
 
 
-def test_embed_that_is_given_an_earlier_night_s_features_makes_only_the_new_ones(night: Night, tmp_path: Path) -> None:
-    work = copy_of(night, tmp_path)
-    shutil.copytree(night.work / "embed", work / "features")
-    new = making.make_photos(work, volunteers=1, golden=0, each=3)[2::3]  # a third take by the first volunteer
-    manifest = contract.read_manifest(work / "snapshot" / "manifest.jsonl")
-    contract.write_manifest(work / "snapshot" / "manifest.jsonl", [*manifest, *new])
-    result = making.run_stage("embed", work)
-    assert (result["photos"], result["reused"]) == (33, 30)
+def test_model_of_old_features_and_a_part_of_new_ones_is_that_of_all_at_once(night: Night, tmp_path: Path) -> None:
+    work = copy_of(night, tmp_path, "start")
+    train = [photo for photo in contract.read_manifest(work / "snapshot" / "manifest.jsonl") if photo.side == "train"]
+    keep = {bytes.fromhex(photo.sha256) for photo in train[::2]}
+    (work / "features").mkdir()
+    whole = contract.open_pack(night.work / "embed" / "features.safetensors")
+    contract.join_packs(work / "features" / "known.safetensors", [whole], keep)
+    new = [photo for photo in train if bytes.fromhex(photo.sha256) not in keep]
+    contract.write_manifest(work / contract.PART, new)
+    for photo in train:
+        if photo not in new:
+            (work / "photos" / f"{photo.sha256}.jpg").unlink()  # what is known is not looked at
+    assert making.run_stage("embed", work)["photos"] == len(new) < len(train)
+    making.run_stage("fit", work)
+    mine, whole_one = (load_file(folder / "fit" / "model.safetensors") for folder in (work, night.work))
+    assert all(torch.allclose(mine[name], whole_one[name], atol=1e-3) for name in whole_one)
 
 
-def test_embed_with_another_input_contract_reuses_nothing(night: Night, tmp_path: Path) -> None:
-    work = copy_of(night, tmp_path)
-    shutil.copytree(night.work / "embed", work / "features")
+def test_features_of_another_input_contract_are_not_used(night: Night, tmp_path: Path) -> None:
+    work = copy_of(night, tmp_path, "start", "embed")
     spec = contract.read_json(work / "spec.json")
     (work / "spec.json").write_text(json.dumps(spec | {"input": {"size": 48}}), "utf-8")
-    assert making.run_stage("embed", work)["reused"] == 0
+    with pytest.raises(contract.ProblemsFoundError, match="Features of train photos are missing"):
+        making.run_stage("fit", work)
 
 
 def test_evaluate_with_a_model_in_production_scores_both(night: Night, tmp_path: Path) -> None:
@@ -223,7 +234,7 @@ def test_verify_of_a_file_that_was_changed_afterwards_refuses_it(night: Night, t
 
 def test_stage_before_its_turn_names_the_one_that_is_missing(night: Night, tmp_path: Path) -> None:
     work = copy_of(night, tmp_path)
-    with pytest.raises(contract.ProblemsFoundError, match="Stage embed has not finished"):
+    with pytest.raises(contract.ProblemsFoundError, match="Stage start has not finished"):
         making.run_stage("fit", work)
 
 

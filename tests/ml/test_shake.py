@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from tests.ml import making
 from training.ml import contract, shake
 from training.ml.networks import Network, answers
 from training.ml.photos import prepare
-from training.ml.saved import SavedModel, predict
+from training.ml.predicting import Panel, predict
+from training.ml.saved import SavedModel
 from training.ml.shake import Shake, View
 
 CONTRACT = contract.InputContract.of_size(64)
@@ -136,26 +138,48 @@ def test_sample_loses_at_most_one_photo_to_a_new_one(place: int) -> None:
 
 
 # --- flips ---------------------------------------------------------------------------------------------------------
+def still(model: SavedModel, work: Path, photos: list[contract.ManifestPhoto]) -> list[str]:
+    """The answers to the photos as they are."""
+    (found,) = predict(Panel([model], photos=12, threads=1), work / "photos", photos, progress())
+    return answers(found, model.slugs)
+
+
+def measured(
+    model: SavedModel,
+    work: Path,
+    photos: list[contract.ManifestPhoto],
+    untouched: list[str],
+    *,
+    seed: int,
+    shake_by: Shake | None = None,
+    said: contract.Progress | None = None,
+) -> dict[str, Any]:
+    """What ``shake.measure`` says of a single model."""
+    panel = Panel([model], photos=12, threads=1)
+    (found,) = shake.measure(panel, work / "photos", photos, [untouched], said or progress(), seed=seed, shake=shake_by)
+    return found
+
+
 def test_measured_without_a_shake_nothing_flips(model: SavedModel, tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=2)
-    untouched = answers(predict(model.network, tmp_path / "photos", photos, progress()), model.slugs)
-    found = shake.measure(model, tmp_path / "photos", photos, untouched, progress(), seed=1, shake=STILL)
+    untouched = still(model, tmp_path, photos)
+    found = measured(model, tmp_path, photos, untouched, seed=1, shake_by=STILL)
     assert (found["photos_flipped"], found["views_flipped"]) == (0, 0)
     assert found["accuracy"] == found["accuracy_untouched"]
 
 
 def test_measured_against_answers_the_model_never_gives_everything_flips(model: SavedModel, tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=2)
-    found = shake.measure(model, tmp_path / "photos", photos, ["rhombus"] * 12, progress(), seed=1)
+    found = measured(model, tmp_path, photos, ["rhombus"] * 12, seed=1)
     assert (found["photos"], found["views_of_each"]) == (12, shake.VIEWS)
     assert (found["photos_flipped"], found["views_flipped"], found["accuracy_untouched"]) == (1, 1, 0)
 
 
 def test_measured_flips_are_counted_by_photo_and_by_view(model: SavedModel, tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=2)
-    untouched = answers(predict(model.network, tmp_path / "photos", photos, progress()), model.slugs)
+    untouched = still(model, tmp_path, photos)
     wrong = ["rhombus", *untouched[1:]]
-    found = shake.measure(model, tmp_path / "photos", photos, wrong, progress(), seed=1, shake=STILL)
+    found = measured(model, tmp_path, photos, wrong, seed=1, shake_by=STILL)
     assert found["photos_flipped"] == pytest.approx(1 / 12, abs=1e-6)
     assert found["views_flipped"] == pytest.approx(1 / 12, abs=1e-6)
 
@@ -163,14 +187,14 @@ def test_measured_flips_are_counted_by_photo_and_by_view(model: SavedModel, tmp_
 def test_measured_twice_is_the_same(model: SavedModel, tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=2)
     untouched = ["circle"] * len(photos)
-    twice = [shake.measure(model, tmp_path / "photos", photos, untouched, progress(), seed=1) for _ in range(2)]
+    twice = [measured(model, tmp_path, photos, untouched, seed=1) for _ in range(2)]
     assert twice[0] == twice[1]
 
 
 def test_measuring_says_how_far_it_is(model: SavedModel, tmp_path: Path) -> None:
     photos = making.make_photos(tmp_path, volunteers=2)
     said = contract.Progress("evaluate", out=io.StringIO())
-    shake.measure(model, tmp_path / "photos", photos, ["circle"] * 12, said, seed=1)
+    measured(model, tmp_path, photos, ["circle"] * 12, seed=1, said=said)
     assert isinstance(said.out, io.StringIO)
     last = contract.parse_line(said.out.getvalue().splitlines()[-1])
     assert isinstance(last, contract.ProgressLine)

@@ -21,7 +21,7 @@ NIGHT = date(2026, 11, 21)
 COLOURS = {"red": (200, 40, 40), "green": (40, 170, 60), "blue": (50, 60, 200), "white": (235, 235, 230)}
 SIZE = 64
 GOLDEN_EVERY = 4  # pinned, since volunteers' ids are random and with them their keyed hash
-CHILD_STAGES = ("choose", "embed", "fit", "evaluate", "compress", "litert", "verify")
+CHILD_STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 STAGE_NAMES = tuple(StageName.values)
 
 MAKE_WEIGHTS = """

@@ -1,4 +1,4 @@
-"""Runs say how many of the photos they learned from were erased since, and features of erased photos go."""
+"""Runs say how many of the photos they learned from were erased since."""
 
 import datetime as dt
 from pathlib import Path
@@ -119,39 +119,6 @@ def test_page_of_the_run_says_so(client: Client, project: Project, tmp_path: Pat
     erasures.mark_all()
     client.force_login(User.objects.create_superuser("root@example.org"))
     assert said in client.get(f"/runs/notes/{run.night}/").content
-
-
-# --- features ------------------------------------------------------------------------------------------------------
-def embed(run: Run, data: bytes) -> str:
-    """The embed stage's row, with features in the storage."""
-    sha256 = blobs.write("features-to-be", data).sha256
-    blobs.write(stages.blob_key(sha256), data)
-    digest = stages.digest_of([run.pk])
-    Stage.objects.create(
-        run=run, name=StageName.EMBED, input_digest=digest, output_digest=digest, fencing=1,
-        files={erasures.FEATURES: sha256},
-    )  # fmt: skip
-    return stages.blob_key(sha256)
-
-
-def test_features_of_erased_photos_go_once_a_night_has_its_own(project: Project, tmp_path: Path) -> None:
-    first = freeze_night(project, tmp_path)
-    old = embed(first, b"features of all")
-    erase(names_of(project, first, Side.TRAIN)[0])
-    erasures.mark_all()
-    assert blobs.exists(old)  # tonight still copies the rest from them
-    new = embed(freeze_night(project, tmp_path), b"features of those that stay")
-    erasures.mark_all()
-    assert (blobs.exists(old), blobs.exists(new)) == (False, True)
-    first.refresh_from_db()
-    assert first.features_deleted_at is not None
-
-
-def test_features_without_erased_photos_stay(project: Project, tmp_path: Path) -> None:
-    old = embed(freeze_night(project, tmp_path), b"features of all")
-    embed(freeze_night(project, tmp_path), b"features of all, and more")
-    erasures.mark_all()
-    assert blobs.exists(old)
 
 
 def test_night_that_starts_over_forgets_pictures_and_features(project: Project, tmp_path: Path) -> None:

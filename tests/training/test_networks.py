@@ -1,6 +1,5 @@
-"""Several networks: which names a project may give, what the night's page says, and features that are kept and go."""
+"""Several networks: which names a project may give, and what the night's page says of them."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,14 +7,12 @@ from django.test import Client
 
 from collector.domain import projects
 from collector.models import Project
-from foundation import blobs
 from foundation.problems import Problem
 from tests import pages
-from tests.training import photos_kit as kit
-from training.domain import networks, probes, stages
-from training.enums import RunState, StageName
+from training.domain import networks
+from training.enums import StageName
 from training.ml import contract
-from training.models import Run, Stage
+from training.models import Run
 from training.web.networks import say_cost
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_home")]
@@ -47,48 +44,6 @@ def test_every_network_of_the_contract_may_be_named() -> None:
 def test_project_with_a_target_of_nothing_is_refused() -> None:
     with pytest.raises(Problem, match="cost target"):
         projects.create_project("notes", name="Notes", cost_target_m=0)
-
-
-# --- features of candidates ----------------------------------------------------------------------------------------
-def probe(project: Project, days: int, data: bytes) -> Stage:
-    """A finished night whose choice left features in the storage."""
-    run = Run.objects.create(project=project, night=pages.NIGHT + timedelta(days=days), state=RunState.KEPT)
-    sha256 = blobs.write("features-to-be", data).sha256
-    blobs.write(stages.blob_key(sha256), data)
-    files = {"result.json": "0" * 64, "features-mnasnet0_5.safetensors": sha256}
-    return Stage.objects.create(
-        run=run, name=StageName.CHOOSE, input_digest=sha256, output_digest=sha256, files=files, fencing=1
-    )
-
-
-def has_features(stage: Stage) -> bool:
-    (sha256,) = probes.features_of(stage.files).values()
-    is_stored = blobs.exists(stages.blob_key(sha256))
-    stage.refresh_from_db()
-    assert "result.json" in stage.files
-    return is_stored and bool(probes.features_of(stage.files))
-
-
-def test_features_are_kept_of_the_newest_night_only() -> None:
-    project = kit.make_project("notes")
-    old, new = probe(project, 0, b"old"), probe(project, 1, b"new")
-    probes.delete_features(project)
-    assert (has_features(new), has_features(old)) == (True, False)
-
-
-def test_features_that_the_newest_night_has_too_stay() -> None:
-    project = kit.make_project("notes")
-    probe(project, 0, b"same")
-    new = probe(project, 1, b"same")
-    probes.delete_features(project)
-    assert has_features(new)
-
-
-def test_features_with_an_erased_photo_go_at_once() -> None:
-    stage = probe(kit.make_project("notes"), 0, b"features of somebody who left")
-    Run.objects.filter(pk=stage.run_id).update(photos_erased=1)
-    probes.delete_features(stage.run.project)
-    assert not has_features(stage)
 
 
 # --- the night's page ----------------------------------------------------------------------------------------------

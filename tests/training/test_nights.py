@@ -19,8 +19,8 @@ from tests.training import nights_kit as kit
 from training.domain import answers, nights, queries, reports, stages
 from training.domain.folders import KIND
 from training.domain.shifts import NightStoppedError, Told
-from training.enums import RunState, StageName
-from training.models import Run, Stage
+from training.enums import PackState, RunState, StageName
+from training.models import FeaturePack, Run, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed")]
 LABELS = ("red", "green", "blue")
@@ -70,7 +70,7 @@ def test_the_json_has_exactly_the_agreed_members(first: tuple[Run, dict[str, Any
     run, found = first
     assert set(found) == {
         "run", "night", "snapshot", "strategy", "candidate", "stability", "cost", "choice", "artifacts", "gate",
-        "release", "seconds", "cpu_seconds",
+        "release", "seconds", "cpu_seconds", "cpu_seconds_by_stage",
     }  # fmt: skip
     assert set(found["snapshot"]) == {"photos", "labels", "volunteers", "train", "golden"}
     assert set(found["strategy"]) == {"name", "why"}
@@ -94,6 +94,9 @@ def test_network_is_chosen_of_those_that_have_start_weights(first: tuple[Run, di
     assert [row["arch"] for row in choice["candidates"]] == ["squeezenet1_1"]
     assert [row["arch"] for row in choice["left_out"]] == ["mnasnet0_5"]
     assert choice["photos"] == first[1]["snapshot"]["train"]
+    stored = FeaturePack.objects.filter(key=choice["keys"]["squeezenet1_1"], state=PackState.READY)
+    assert sum(pack.photos for pack in stored) == choice["photos"]
+    assert set(first[0].stages.get(name=StageName.CHOOSE).files) == {"result.json"}
 
 
 def test_artifacts_that_flip_answers_are_not_in_the_release(first: tuple[Run, dict[str, Any]]) -> None:
@@ -178,7 +181,7 @@ def test_a_stopped_night_is_given_back_and_nothing_runs_on(project: Project, tmp
     job = jobs.find(KIND, str(run.pk))
     assert job
     assert (run.state, job.state, job.attempts) == (RunState.QUEUED, JobState.QUEUED, 0)
-    assert {row.name for row in run.stages.all()} == {"snapshot", "choose"}
+    assert [row.name for row in run.stages.all()] == ["snapshot", "choose", "start"]
     assert not list((Path(settings.DAYBREAK_HOME) / "work").iterdir())
 
 

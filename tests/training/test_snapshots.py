@@ -175,13 +175,14 @@ def test_pinned_photos_go_where_the_import_says(project: Project, tmp_path: Path
 
 
 # --- the bytes -----------------------------------------------------------------------------------------------------
-def test_photos_are_hard_links_into_the_storage(project: Project, tmp_path: Path) -> None:
+def test_photos_asked_for_are_hard_links_into_the_storage_and_no_others_come(project: Project, tmp_path: Path) -> None:
     kit.accept_plenty(project, is_stored=True)
+    wanted = sorted(Photo.objects.values_list("normalised_sha256", flat=True))[::2]
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
-        snapshots.materialise(shift)
+        snapshots.materialise(shift, wanted)
     files = sorted((tmp_path / "work/photos").iterdir())
-    assert [file.stem for file in files] == sorted(Photo.objects.values_list("normalised_sha256", flat=True))
+    assert [file.stem for file in files] == wanted
     assert all(hashlib.sha256(file.read_bytes()).hexdigest() == file.stem for file in files)
     assert {file.stat().st_nlink for file in files} == {2}
 
@@ -192,7 +193,7 @@ def test_a_photo_erased_meanwhile_makes_the_snapshot_stale(project: Project, tmp
         snapshots.freeze(shift)
         Photo.objects.filter(pk=Photo.objects.first().pk).update(state=PhotoState.DELETED)
         with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
-            snapshots.materialise(shift)
+            snapshots.materialise(shift, set())
 
 
 def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: P
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         with pytest.raises(NightFailedError, match=f"{photo.pk} is missing from the storage"):
-            snapshots.materialise(shift)
+            snapshots.materialise(shift, {photo.normalised_sha256})
 
 
 # --- too little ----------------------------------------------------------------------------------------------------

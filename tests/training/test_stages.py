@@ -189,7 +189,7 @@ def test_folders_of_dead_claims_are_swept_and_their_strays_ended(settings: Setti
 
 def test_a_night_folder_is_gone_whatever_happens() -> None:
     lease, seen = claim(make_run()), []
-    with contextlib.suppress(ZeroDivisionError), folders.night_folder(lease) as work:
+    with contextlib.suppress(ZeroDivisionError), folders.work_folder(lease) as work:
         (work / "half.bin").write_bytes(b"half")
         seen.append(work)
         raise ZeroDivisionError

@@ -1,25 +1,20 @@
-"""What was learned from photos that their owners erased since: releases say so, and features of them go."""
+"""What was learned from photos that their owners erased since: releases say so, and the feature store hears of it."""
 
 import logging
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Q
-from django.db.models.functions import Now
-
 from collector.domain import photos
 from collector.models import Project
 from foundation import blobs
-from training.domain import probes
+from training.domain import features
 from training.domain.manifests import read_lines
 from training.domain.queries import FINISHED
 from training.domain.splits import pseudonym
-from training.domain.stages import blob_key
 from training.enums import Side, StageName
 from training.models import Run, Stage
 
 logger = logging.getLogger(__name__)
-FEATURES = "features.safetensors"
 ROWS_AT_ONCE = 2000
 
 
@@ -36,7 +31,7 @@ def mark_all() -> int:
 
 
 def mark_runs(project: Project) -> int:
-    """Write on every finished run how many of its training photos were erased since; delete features of them.
+    """Write on every finished run how many of its training photos were erased since; have features of them deleted.
 
     Only runs that have not seen the erasures of today are read again. The number of tombstones tells, since it only
     ever rises, and unlike a moment it cannot be passed by a transaction that commits late.
@@ -50,8 +45,7 @@ def mark_runs(project: Project) -> int:
         Run.objects.filter(pk=run.pk).update(
             photos_erased=found.photos, last_erased_at=found.latest, erasures_seen=seen
         )
-    _delete_features(project)
-    probes.delete_features(project)
+    features.tidy_soon(project)
     return len(due)
 
 
@@ -81,20 +75,3 @@ def _count(snapshot: Stage, erased: dict[str, datetime | None]) -> Found:
     except blobs.BlobMissing:
         logger.warning("erasures.manifest_missing run=%s", snapshot.run_id)
     return Found(count, latest)
-
-
-def _delete_features(project: Project) -> None:
-    """Delete stored features that hold erased photos, once a later night has made its own without them.
-
-    Until then they spare that night the photos that stay: it copies those, and leaves the erased ones behind.
-    """
-    embedded = Stage.objects.filter(run__project=project, name=StageName.EMBED)
-    newest = embedded.order_by("-pk").first()
-    stale = Q(run__photos_erased__gt=0, run__features_deleted_at=None, run__state__in=FINISHED)
-    for stage in embedded.filter(stale):
-        sha256 = stage.files.get(FEATURES)
-        if newest is not None and sha256 == newest.files.get(FEATURES) and sha256 is not None:
-            continue
-        if sha256 is not None:
-            blobs.delete(blob_key(sha256))
-        Run.objects.filter(pk=stage.run_id).update(features_deleted_at=Now())

@@ -1,4 +1,4 @@
-"""The folder a night works in: one for each claim, gone at the end, and swept where a killed night left it."""
+"""The folder a job works in: one for each claim, gone at the end, and swept where a killed owner left it."""
 
 import os
 import re
@@ -15,16 +15,20 @@ from foundation import jobs
 from foundation.enums import JobState
 
 KIND = "training.run_night"
+SHARD = "training.embed_shard"
+TIDY = "training.tidy_features"
+NAMES = {KIND: "run", SHARD: "shard", TIDY: "tidy"}  # what the folders of a kind of job are called
+KINDS = {name: kind for kind, name in NAMES.items()}
 OWNER = "supervisor.pid"
-NAME = re.compile(r"run-(?P<run>\d+)-(?P<fencing>\d+)")
+NAME = re.compile(r"(?P<name>run|shard|tidy)-(?P<key>\d+)-(?P<fencing>\d+)")
 
 
 @contextmanager
-def night_folder(lease: jobs.Lease) -> Iterator[Path]:
+def work_folder(lease: jobs.Lease) -> Iterator[Path]:
     """``DAYBREAK_HOME/work/run-<id>-<fencing>``, private to this claim. Sweeps what earlier claims left behind."""
     root = _root()
     sweep(root)
-    work = root / f"run-{lease.key}-{lease.fencing}"
+    work = root / f"{NAMES[lease.kind]}-{lease.key}-{lease.fencing}"
     work.mkdir()
     (work / OWNER).write_text(str(os.getpid()), "ascii")
     try:
@@ -37,7 +41,7 @@ def sweep(root: Path) -> None:
     """Removes folders whose claim is over, after ending whatever of theirs still runs on this host."""
     for folder in root.iterdir():
         match = NAME.fullmatch(folder.name)
-        if match and not _is_claimed(match["run"], int(match["fencing"])):
+        if match and not _is_claimed(KINDS[match["name"]], match["key"], int(match["fencing"])):
             end_strays(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,9 +57,9 @@ def end_strays(folder: Path) -> None:
 
 
 def stop_nights_of_children() -> None:
-    """Asks the nights that this process's children supervise to stop and give their jobs back (worker shutdown)."""
+    """Asks the nights and shards that this process's children supervise to stop and give their jobs back."""
     children = {child.pid for child in psutil.Process().children(recursive=True)}
-    for note in _root().glob(f"run-*/{OWNER}"):
+    for note in _root().glob(f"*/{OWNER}"):
         try:
             pid = int(note.read_text("ascii"))
             if pid in children:
@@ -70,6 +74,6 @@ def _root() -> Path:
     return root
 
 
-def _is_claimed(run: str, fencing: int) -> bool:
-    job = jobs.find(KIND, run)
+def _is_claimed(kind: str, key: str, fencing: int) -> bool:
+    job = jobs.find(kind, key)
     return job is not None and job.state == JobState.RUNNING and job.fencing == fencing

@@ -67,6 +67,11 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+def count_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _spec(run: Run, snapshot: contract.Snapshot) -> contract.RunSpec:
     project = run.project
     try:
@@ -82,7 +87,7 @@ def _spec(run: Run, snapshot: contract.Snapshot) -> contract.RunSpec:
                 "pretrained": _start(run),
                 "seed": SEED,
                 "fit_budget_s": project.fit_budget_s,
-                "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+                "threads": count_cores(),
                 "capture_profile": project.capture_profile,
             }
         )

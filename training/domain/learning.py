@@ -6,15 +6,13 @@ from typing import Any
 
 from django.conf import settings
 
-from foundation import blobs
-from training.domain import probes, snapshots, stages
-from training.domain.shifts import NightFailedError, Shift, Told
+from training.domain import embedding, probes, shards, snapshots, stages
+from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
 from training.models import Run, Stage
 from training.runner import children
 
-STAGE_LIMIT_S = 4 * 3600.0  # a stage that takes longer hangs; the slowest known, embedding 100,000 photos, takes one
 FIT_SPARE_S = 1800.0  # what fitting may take beyond its budget, decoding and saving included
 
 
@@ -26,14 +24,14 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
     """
     digest = stages.input_digest(shift, name)
     row = stages.find_stage(shift, name)
-    if row and row.input_digest == digest:
+    if row and row.input_digest == digest and embedding.is_whole(shift, row):
         return row
     if row:
         stages.forget_from(shift, name)
     if name == StageName.CHOOSE and not probes.has_choice(shift):
         return probes.skip(shift, digest)
     twin = stages.find_twin(shift, name, digest)
-    if twin:
+    if twin and not twin.result.get("is_stopgap") and embedding.is_whole(shift, twin):
         stages.say(shift, name, f"found done on the night of {twin.run.night}", is_done=True)
         return stages.reuse(shift, twin, digest)
     return _run(shift, name, digest)
@@ -44,31 +42,49 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
     _prepare(shift, name)
     out = shift.work / name
     out.mkdir()
-    ended = children.run_child(_order(shift, name, out), hear=lambda line: _pass_on(shift, name, line), beat=shift.beat)
+    order = _order(shift, name, out)
+    spent = _embed(shift, order) if name == StageName.EMBED else _run_child(shift, name, order)
+    if name == StageName.CHOOSE:
+        probes.store_features(shift, out)
     try:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
-    if ended.notices:
-        result["notices"] = ended.notices
+    if spent.notices:
+        result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
-    return stages.store(shift, name, digest=digest, seconds=ended.seconds, cpu_seconds=ended.cpu_seconds, result=result)
+    return stages.store(shift, name, digest=digest, seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, result=result)
 
 
-def _pass_on(shift: Shift, name: StageName, line: contract.ProgressLine) -> None:
-    shift.tell(Told(name, line.step, line.total, line.eta_s, line.message))
+def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
+    snapshots.materialise(shift, _pictures_for(shift, name))
+    return children.run_child(order, hear=lambda line: stages.pass_on(shift, name, line), beat=shift.beat)
+
+
+def _embed(shift: Shift, order: children.Order) -> children.Ended:
+    missing = embedding.find_missing(shift)
+    in_shards = shards.are_worth_it(shift.run, missing)
+    spent = shards.embed_in_shards(shift, missing) if in_shards else embedding.embed_here(shift, order, missing)
+    shards.forget(shift.run)
+    embedding.write_result(shift, len(missing))
+    return spent
+
+
+def _pictures_for(shift: Shift, name: StageName) -> set[str]:
+    """The sha256 of the photos whose bytes the stage reads."""
+    is_head = embedding.find_backbone(shift) is not None
+    return {photo.sha256 for photo in contract.photos_for(name, snapshots.read_manifest(shift), is_head=is_head)}
 
 
 def _prepare(shift: Shift, name: StageName) -> None:
-    """Spec, snapshot, photos, the model in production and all earlier outputs: what the child may read."""
+    """Spec, snapshot, features, the model in production and all earlier outputs: what the child may read."""
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    snapshots.materialise(shift)
     if name == StageName.CHOOSE:
         probes.bring_features(shift)
-    if name == StageName.EMBED:
-        _bring_features(shift)
+    if name == StageName.FIT:
+        embedding.bring_features(shift)
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(
@@ -76,18 +92,10 @@ def _prepare(shift: Shift, name: StageName) -> None:
         )
 
 
-def _bring_features(shift: Shift) -> None:
-    """What the project's last night computed, as ``features/``: only photos that are new then cost anything."""
-    earlier = Stage.objects.filter(run__project=shift.run.project, name=StageName.EMBED).exclude(run=shift.run)
-    row = earlier.order_by("-id").first()
-    if row and all(blobs.exists(stages.blob_key(sha256)) for sha256 in row.files.values()):
-        stages.fetch_files(row.files, shift.work / "features")
-
-
 def _order(shift: Shift, name: StageName, out: Path) -> children.Order:
     spec = shift.run.inputs["spec"]
     python = (settings.TRAINING_LITERT_PYTHON if name == StageName.LITERT else "") or sys.executable
-    limit_s = 2 * spec["fit_budget_s"] + FIT_SPARE_S if name == StageName.FIT else STAGE_LIMIT_S
+    limit_s = 2 * spec["fit_budget_s"] + FIT_SPARE_S if name == StageName.FIT else stages.LIMIT_S
     return children.order_for(name.value, shift.work, out, threads=spec["threads"], limit_s=limit_s, python=python)
 
 

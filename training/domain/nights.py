@@ -20,8 +20,8 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, probes, publishing, snapshots, stages
-from training.domain.folders import KIND, night_folder
+from training.domain import inputs, judging, learning, probes, publishing, shards, snapshots, stages
+from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
 from training.enums import GateDecision, RunState, StageName
@@ -77,7 +77,7 @@ def run_night(
         return None
     run = _begin(run_id)
     try:
-        with night_folder(lease) as work:
+        with work_folder(lease) as work:
             _work_through(Shift(run, lease, work, listen, should_stop))
     except (NightFailedError, StageProblemError, Problem, blobs.StorageFull) as error:
         _end_in_words(lease, run, str(error))
@@ -152,6 +152,7 @@ def _start_over(shift: Shift) -> None:
     """A photo is gone, so nothing that was made from it may be used."""
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
+    shards.forget(shift.run)
     for name in (*stages.ORDER, probes.FOLDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
 

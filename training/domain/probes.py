@@ -1,16 +1,18 @@
-"""Where a project names several networks: the features they are probed with, kept for one night, and who needs none."""
+"""Where a project names several networks: the features they are probed with, out of the store and into it."""
 
-from collections.abc import Mapping
+from pathlib import Path
 
-from collector.models import Project
-from foundation import blobs
-from training.domain import stages
+from django.db import transaction
+
+from foundation import jobs
+from training.domain import features, stages
 from training.domain.shifts import Shift
 from training.enums import StageName
+from training.ml import contract
 from training.models import Stage
 
 FOLDER = "probed"
-FEATURES = "features-"  # how the names of the files begin
+FILES = "features-*.safetensors"
 
 
 def has_choice(shift: Shift) -> bool:
@@ -25,35 +27,21 @@ def skip(shift: Shift, digest: str) -> Stage:
 
 
 def bring_features(shift: Shift) -> None:
-    """What the project's last night computed, as ``probed/``: only photos that are new then cost anything."""
-    for stage in Stage.objects.filter(run__project=shift.run.project, name=StageName.CHOOSE).order_by("-pk"):
-        features = features_of(stage.files)
-        if features:
-            if all(blobs.exists(stages.blob_key(sha256)) for sha256 in features.values()):
-                stages.fetch_files(features, shift.work / FOLDER)
-            return
+    """What earlier nights computed to probe, as ``probed/<key>/``: only photos that are new then cost anything."""
+    made = Stage.objects.filter(run__project=shift.run.project, name=StageName.CHOOSE, result__has_key="keys")
+    last = made.order_by("-pk").first()
+    (shift.work / FOLDER).mkdir()
+    for key in last.result["keys"].values() if last else ():
+        with shift.holding():
+            features.bring(shift.run.project, key, shift.work / FOLDER / key)
 
 
-def delete_features(project: Project) -> None:
-    """Delete features that no night will use: all but the newest, and those too where a photo of them was erased.
-
-    Little is lost with them: the next night looks at those few photos again. The rows keep what was found.
-    """
-    made = Stage.objects.filter(run__project=project, name=StageName.CHOOSE).select_related("run").order_by("-pk")
-    kept: set[str] = set()
-    for stage in made.exclude(files={}):
-        features = features_of(stage.files)
-        if not features:
-            continue
-        if not kept and not stage.run.photos_erased:
-            kept = set(features.values())
-            continue
-        for sha256 in set(features.values()) - kept:
-            blobs.delete(stages.blob_key(sha256))
-        rest = {name: sha256 for name, sha256 in stage.files.items() if name not in features}
-        Stage.objects.filter(pk=stage.pk).update(files=rest)
-
-
-def features_of(files: Mapping[str, str]) -> dict[str, str]:
-    """The files of features among a stage's, by name."""
-    return {name: sha256 for name, sha256 in files.items() if name.startswith(FEATURES)}
+def store_features(shift: Shift, out: Path) -> None:
+    """Moves what the child computed into the store, where erased photos are taken out of it. Raises ``LeaseLost``."""
+    for path in sorted(out.glob(FILES)):
+        with shift.holding():
+            pack = features.write(shift.run.project, contract.open_pack(path).head.key, path)
+        with transaction.atomic():
+            jobs.require(shift.lease)
+            features.make_ready(pack)
+        path.unlink()

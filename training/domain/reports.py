@@ -29,6 +29,7 @@ def summary(run: Run) -> dict[str, Any]:
         "release": run.release or None,
         "seconds": {name: round(stage.seconds, 2) for name, stage in done.items()},
         "cpu_seconds": round(sum(stage.cpu_seconds for stage in done.values()), 2),
+        "cpu_seconds_by_stage": {name: round(stage.cpu_seconds, 2) for name, stage in done.items()},
     }
 
 

@@ -89,14 +89,17 @@ class Shift:
         finally:
             heartbeat.stop()
 
+    def is_due(self) -> bool:
+        """Whether it is time for the run's row to hear again."""
+        return time.monotonic() - self._told >= PROGRESS_EVERY_S
+
     def tell(self, told: Told) -> None:
         """Passes progress on: to whoever listens at once, to the run's row once a second at most. Also beats."""
         self.beat()
         self.listen(told)
-        now = time.monotonic()
-        if now - self._told < PROGRESS_EVERY_S and told.step < told.total:
+        if not self.is_due() and told.step < told.total:
             return
-        self._told = now
+        self._told = time.monotonic()
         self._write(told)
 
     def _write(self, told: Told) -> None:

@@ -3,8 +3,9 @@
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,18 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     return frozen
 
 
-def materialise(shift: Shift) -> None:
-    """Puts the bytes of every photo of the manifest at ``photos/<sha256>.jpg``, as hard links where possible.
+def read_manifest(shift: Shift) -> list[contract.ManifestPhoto]:
+    """The frozen list."""
+    return contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")
 
-    Raises ``SnapshotStaleError`` where a photo is not accepted any more, or its pixels are not those that were frozen.
+
+def materialise(shift: Shift, pictures: Collection[str]) -> None:
+    """Puts the bytes of those photos (sha256) at ``photos/<sha256>.jpg``, as hard links where possible.
+
+    Raises ``SnapshotStaleError`` where any photo of the manifest is not accepted any more, or its pixels are not those
+    that were frozen.
     """
-    wanted = {line.photo: line.sha256 for line in contract.read_manifest(shift.work / "snapshot" / "manifest.jsonl")}
+    wanted = {line.photo: line.sha256 for line in read_manifest(shift)}
     folder = shift.work / "photos"
     folder.mkdir(exist_ok=True)
     total = len(wanted)
@@ -94,8 +101,7 @@ def materialise(shift: Shift) -> None:
         if sha256 is None or sha256 != seen.sha256:
             continue
         del wanted[seen.photo]
-        path = folder / f"{sha256}.jpg"
-        if not path.exists():
+        if sha256 in pictures and not (path := folder / f"{sha256}.jpg").exists():
             _fetch(photo_id, path)
         if len(wanted) % 50 == 0:
             shift.tell(Told(StageName.SNAPSHOT, total - len(wanted), total, None, "fetching photos"))
@@ -125,6 +131,7 @@ def _stream(shift: Shift, project: Project) -> Iterator[tuple[uuid.UUID, Seen]]:
         "look_hash",
         "captured_at",
     )
+    name_volunteer = cache(partial(pseudonym, project.split_secret, "volunteer"))  # few beside their photos
     rows = accepted.values_list(*names, "pinned_split").iterator(chunk_size=ROWS_AT_ONCE)
     for photo_id, sha256, label, volunteer, is_known, look_hash, captured_at, pinned in rows:
         shift.beat()
@@ -134,7 +141,7 @@ def _stream(shift: Shift, project: Project) -> Iterator[tuple[uuid.UUID, Seen]]:
                 photo=pseudonym(project.split_secret, "photo", photo_id),
                 sha256=sha256,
                 label=label,
-                volunteer=pseudonym(project.split_secret, "volunteer", volunteer),
+                volunteer=name_volunteer(volunteer),
                 is_known=is_known,
                 look_hash=look_hash,
                 captured_at=captured_at.timestamp() if captured_at else None,

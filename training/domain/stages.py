@@ -13,10 +13,13 @@ from foundation import blobs, jobs
 from foundation.models import Job
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.enums import StageName
+from training.ml import contract
 from training.models import Stage
 
 RESULT = "result.json"
+LIMIT_S = 4 * 3600.0  # a child that takes longer hangs; the slowest known, embedding 100,000 photos, takes one
 ORDER = tuple(StageName)
+START_MEMBERS = ("arch", "pretrained", "strategy")  # of the spec
 
 
 def blob_key(sha256: str) -> str:
@@ -30,7 +33,13 @@ def digest_of(value: object) -> str:
 
 
 def input_digest(shift: Shift, name: StageName) -> str:
-    """Of everything the stage depends on: the night's inputs and the outputs of all stages before it."""
+    """Of everything the stage depends on: the night's inputs and the outputs of all stages before it.
+
+    The weights to start from depend on few of them, so that one look at them serves many nights.
+    """
+    if name == StageName.START:
+        spec = {member: shift.run.inputs["spec"][member] for member in START_MEMBERS}
+        return digest_of({"stage": name, "spec": spec, **{what: shift.run.inputs[what] for what in ("code", "start")}})
     earlier = ORDER[: ORDER.index(name)]
     outputs = dict(shift.run.stages.filter(name__in=earlier).values_list("name", "output_digest"))
     return digest_of({"stage": name, "inputs": shift.run.inputs, "outputs": outputs})
@@ -131,6 +140,11 @@ class Stopwatch:
     def read(self) -> dict[str, float]:
         """As the row wants them."""
         return {"seconds": time.monotonic() - self._wall, "cpu_seconds": time.process_time() - self._cpu}
+
+
+def pass_on(shift: Shift, name: StageName, line: contract.ProgressLine) -> None:
+    """Progress as a child says it."""
+    shift.tell(Told(name, line.step, line.total, line.eta_s, line.message))
 
 
 def say(shift: Shift, name: StageName, message: str, *, is_done: bool = False) -> None:

@@ -28,6 +28,7 @@ from training.ml.contract import (
 
 WHAT = {
     "choose": "which of several networks to teach, by accuracy and cost",
+    "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
     "fit": "the model: a head on features, from scratch, or a warm start",
     "evaluate": "the model and production's on the golden photos",

@@ -5,8 +5,10 @@
     python -m training.ml verify --spec WORK/spec.json --in WORK --out DIR      may be run by anybody, again
 
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
-``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg``, optionally ``production/`` (a whole ``fit`` output),
-and one folder a finished stage. A stage writes into ``--out`` only and writes ``result.json`` last.
+``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg`` (those that ``photos_for`` names at least), and one
+folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
+and ``part.jsonl`` (the photos that are in none of them, for ``embed``).
+A stage writes into ``--out`` only and writes ``result.json`` last.
 Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
 """
 
@@ -18,20 +20,79 @@ from pathlib import Path
 from typing import Any
 
 from training.ml.lines import Line, NoticeLine, ProblemLine, Progress, ProgressLine, ResultLine, parse_line
-from training.ml.manifest import ManifestPhoto, Snapshot, SnapshotLabel, read_manifest, write_manifest
+from training.ml.manifest import (
+    PART,
+    ManifestPhoto,
+    Snapshot,
+    SnapshotLabel,
+    photos_for,
+    read_manifest,
+    write_manifest,
+)
+from training.ml.packs import (
+    Pack,
+    PackBrokenError,
+    features_key,
+    join_packs,
+    open_pack,
+    read_digests,
+    read_head,
+    write_pack,
+)
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "SPEC", "STAGES", "STAGE_FILES", "STRATEGIES",
-    "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line", "ManifestPhoto",
-    "NoticeLine", "Problem", "ProblemLine", "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule",
-    "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy", "Way", "a_problem", "parse_line", "read_json",
-    "read_manifest", "read_spec", "write_json", "write_manifest",
+    "ARCHES",
+    "EXIT_PROBLEM",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "PART",
+    "SPEC",
+    "STAGES",
+    "STAGE_FILES",
+    "STRATEGIES",
+    "WAYS",
+    "Artifact",
+    "CaptureProfile",
+    "Checker",
+    "InputContract",
+    "Label",
+    "Line",
+    "ManifestPhoto",
+    "NoticeLine",
+    "Pack",
+    "PackBrokenError",
+    "Problem",
+    "ProblemLine",
+    "ProblemsFoundError",
+    "Progress",
+    "ProgressLine",
+    "ResizeRule",
+    "ResultLine",
+    "RunSpec",
+    "Snapshot",
+    "SnapshotLabel",
+    "Strategy",
+    "Way",
+    "a_problem",
+    "features_key",
+    "join_packs",
+    "open_pack",
+    "parse_line",
+    "photos_for",
+    "read_digests",
+    "read_head",
+    "read_json",
+    "read_manifest",
+    "read_spec",
+    "write_json",
+    "write_manifest",
+    "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
-STAGES = ("choose", "embed", "fit", "evaluate", "compress", "litert", "verify")
+STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 ARCHES = (
     "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
@@ -47,7 +108,8 @@ LEAST_LABELS = 2
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
-    "embed": ("backbone.safetensors", "features.safetensors"),  # neither, and a note, without a pretrained backbone
+    "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
+    "embed": ("features.safetensors",),  # as well
     "fit": ("model.safetensors", "model.json"),
     "evaluate": ("predictions.jsonl",),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),

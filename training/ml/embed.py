@@ -1,104 +1,116 @@
-"""Stage embed: the backbone's pooled features of every train photo, so that fitting a head takes seconds.
+"""Stage embed: the backbone's pooled features of train photos, so that fitting a head takes seconds.
 
-Leaves ``features.safetensors`` (features float16 (photos, n), in the manifest's order of train photos; digests uint8
-(photos, 32), the photos' sha256) and ``backbone.safetensors``, so that ``fit`` needs nothing from outside.
+Leaves ``features.safetensors``, a pack (``packs``) of every train photo, or only of those in ``WORK/part.jsonl`` where
+there is one: a supervisor asks for what it does not have yet, and puts the packs it has into ``WORK/features/``.
 Where there is no pretrained backbone it leaves a note only.
-
-``WORK/features/``, an earlier night's embed output, is used where backbone and input contract are the same: a night
-then costs what is new.
 """
 
-import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.ml import engine
-from training.ml.contract import ManifestPhoto, Progress, RunSpec
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, a_problem
 from training.ml.networks import Network
+from training.ml.packs import Pack, PackBrokenError, features_key, open_pack, write_pack
 from training.ml.photos import read_batches
-from training.ml.saved import read_model
-from training.ml.weights import Pretrained, load_pretrained
-from training.ml.workspace import Work, sha256_of
+from training.ml.start import BACKBONE
+from training.ml.workspace import Work
 
-HEAD = "head on cached features"
+PACK = "features.safetensors"
+ROWS_AT_ONCE = 4096
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """See the file's first lines. Raises ``ProblemsFoundError`` for photos or weights at fault."""
-    work.check(spec)
-    if spec.strategy in {"scratch", "warm_start"}:
-        return {"backbone": None, "photos": 0, "reused": 0, "note": f"Strategy {spec.strategy} needs no features."}
-    start = load_pretrained(spec, progress) or _backbone_of_production(spec, work, progress)
-    if start is None:
-        return {
-            "backbone": None,
-            "photos": 0,
-            "reused": 0,
-            "note": "There are no pretrained weights to make features with.",
-        }
-    save_file(start.backbone, out / "backbone.safetensors")
-    backbone = {"arch": spec.arch, "source": start.source, "sha256": sha256_of(out / "backbone.safetensors")}
-    key = json.dumps({"backbone": backbone["sha256"], "input": spec.input.to_json()}, sort_keys=True)
-    photos = work.train()
-    known = _earlier_features(work.folder / "features" / "features.safetensors", key)
-    missing = [photo for photo in photos if photo.sha256 not in known]
+    """See the file's first lines. Raises ``ProblemsFoundError`` for photos at fault."""
+    if work.part is None:
+        work.check(spec)
+    started = work.result("start")
+    photos = work.train() if work.part is None else work.part
+    if started["backbone"] is None:
+        return {"backbone": None, "photos": 0, "note": started["note"]}
+    key = features_key(started["backbone"]["sha256"], spec.input.to_json())
     network = Network(spec.arch, spec.input, len(spec.labels))
-    network.backbone.load_state_dict(start.backbone)
-    known |= embed_photos(network, work.photos, missing, progress, threads=spec.threads)
-    features = torch.stack([known[photo.sha256] for photo in photos])
-    digests = torch.tensor([list(bytes.fromhex(photo.sha256)) for photo in photos], dtype=torch.uint8)
-    save_file({"features": features, "digests": digests}, out / "features.safetensors", metadata={"key": key})
-    return {"backbone": backbone, "photos": len(photos), "reused": len(photos) - len(missing), "note": ""}
+    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
+    digests, rows = embed(network, work.photos, photos, progress, threads=spec.threads)
+    write_pack(out / PACK, key, network.feature_count, digests, rows)
+    return {"backbone": started["backbone"], "photos": len(photos), "note": ""}
+
+
+def embed(
+    network: Network, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress, *, threads: int
+) -> tuple[list[bytes], Iterator[bytes]]:
+    """Digests and rows of one backbone, as a pack wants them. Rows are computed while they are read."""
+    once = list({photo.sha256: photo for photo in photos}.values())
+    rows = embed_photos(network, folder, once, progress, threads=threads)
+    pieces = (np.ascontiguousarray(part.numpy(), dtype="<f2").tobytes() for part in rows)
+    return [bytes.fromhex(photo.sha256) for photo in once], pieces
 
 
 def embed_photos(
-    network: Network, folder: Path, photos: list[ManifestPhoto], progress: Progress, *, threads: int
-) -> dict[str, Tensor]:
-    """sha256 -> float16 features (n,). Decoding included, in bounded memory but for the answer itself."""
+    network: Network, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress, *, threads: int
+) -> Iterator[Tensor]:
+    """Float16 (some, n) in the photos' order, decoding included, in bounded memory."""
     if not photos:
-        return {}
-    compute = engine.open_engine(network, photos=len(photos), threads=threads)
-    found: dict[str, Tensor] = {}
+        return
+    compute, done = engine.open_engine(network, photos=len(photos), threads=threads), 0
     for part, pixels in read_batches(folder, photos, network.contract):
-        rows = compute(pixels).half()
-        found |= {photo.sha256: row for photo, row in zip(part, rows.clone(), strict=True)}
-        progress.report(len(found), len(photos), "photos through the backbone")
+        yield compute(pixels).half()
+        done += len(part)
+        progress.report(done, len(photos), "photos through the backbone")
+
+
+def read_features(spec: RunSpec, work: Work) -> Tensor:
+    """Features float32 (train photos, n), out of ``WORK/features/`` and what ``run`` left.
+
+    Raises ``ProblemsFoundError`` where a photo has none.
+    """
+    paths = [*sorted((work.folder / "features").glob("*.safetensors")), work.stage("embed") / PACK]
+    key = features_key(work.result("start")["backbone"]["sha256"], spec.input.to_json())
+    return gather(find_packs(paths, key), work.train())
+
+
+def gather(packs: Sequence[Pack], photos: Sequence[ManifestPhoto]) -> Tensor:
+    """Features float32 (photos, n). Raises ``ProblemsFoundError`` where a photo has none."""
+    places: dict[bytes, tuple[int, int]] = {}
+    for number, pack in enumerate(packs):
+        places |= {digest: (number, row) for row, digest in enumerate(pack.digests)}
+    found = [places.get(bytes.fromhex(photo.sha256)) for photo in photos]
+    known = [place for place in found if place is not None]
+    if len(known) < len(photos):
+        raise a_problem(
+            "Features of train photos are missing", f"{len(photos) - len(known)} of {len(photos)}",
+            "a row in features/ or embed/ for each", "Run embed again.",
+        )  # fmt: skip
+    return _gather(packs, np.array(known))
+
+
+def _gather(packs: Sequence[Pack], places: "np.ndarray[Any, np.dtype[np.int64]]") -> Tensor:
+    """Rows by (pack, row), a few thousand at once: only the answer itself is held whole."""
+    features = torch.empty(len(places), packs[0].head.width)
+    for number, pack in enumerate(packs):
+        shape = (pack.head.photos, pack.head.width)
+        stored = np.memmap(pack.path, "<f2", "r", pack.head.rows_at, shape)
+        wanted = np.flatnonzero(places[:, 0] == number)
+        for start in range(0, len(wanted), ROWS_AT_ONCE):
+            part = wanted[start : start + ROWS_AT_ONCE]
+            features[torch.from_numpy(part)] = torch.from_numpy(stored[places[part, 1]].astype(np.float32))
+    return features
+
+
+def find_packs(paths: Iterable[Path], key: str) -> list[Pack]:
+    """The packs with rows of that key; broken ones and others are passed over."""
+    found = []
+    for path in paths:
+        try:
+            pack = open_pack(path)
+        except (PackBrokenError, FileNotFoundError):
+            continue
+        if pack.head.key == key and pack.head.photos:
+            found.append(pack)
     return found
-
-
-def read_features(folder: Path) -> Tensor:
-    """Features float32 (train photos, n) as ``run`` left them."""
-    with safe_open(folder / "features.safetensors", framework="pt") as file:
-        features: Tensor = file.get_tensor("features")
-    return features.float()
-
-
-def _earlier_features(path: Path, key: str) -> dict[str, Tensor]:
-    """What an earlier night computed with the same backbone and contract; nothing where that cannot be told."""
-    if not path.is_file():
-        return {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("key") != key:
-                return {}
-            features, digests = file.get_tensor("features"), file.get_tensor("digests")
-    except (SafetensorError, OSError):
-        return {}  # it is only a saving
-    return {bytes(digest).hex(): row for digest, row in zip(digests.tolist(), features, strict=True)}
-
-
-def _backbone_of_production(spec: RunSpec, work: Work, progress: Progress) -> Pretrained | None:
-    """The backbone last night's model stands on, where it was never trained: the download may fail tonight only."""
-    if work.production is None or spec.pretrained == "scratch":
-        return None
-    model = read_model(work.production)
-    if model.network.arch != spec.arch or model.strategy.name != HEAD:
-        return None
-    progress.notice("Using the backbone of the model in production, which is pretrained.")
-    state = {name: tensor.contiguous() for name, tensor in model.network.backbone.state_dict().items()}
-    return Pretrained(state, "production", sha256_of(work.production / "model.safetensors"))

@@ -12,7 +12,8 @@ from training.ml import cost, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
-from training.ml.saved import SavedModel, predict, read_model, write_predictions
+from training.ml.predicting import Panel, predict
+from training.ml.saved import read_model, write_predictions
 from training.ml.workspace import Work
 
 
@@ -20,32 +21,29 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     """Writes ``predictions.jsonl``; returns the scores. Raises ``ProblemsFoundError`` for photos or models at fault."""
     work.check(spec)
     photos = work.golden()
-    model = read_model(work.stage("fit"))
-    found = predict(model.network, work.photos, photos, progress)
-    ours = answers(found, model.slugs)
-    rough = _without_antialiasing(model, work, photos, ours, progress)
+    models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
+    panel = Panel(models, photos=(1 + shake.VIEWS) * len(photos), threads=spec.threads)
+    found = predict(panel, work.photos, photos, progress)
+    given = [answers(one, model.slugs) for one, model in zip(found, models, strict=True)]
+    stability = shake.measure(panel, work.photos, photos, given, progress, seed=spec.seed)
     result: dict[str, Any] = {
         "photos": len(photos),
-        **scores(photos, ours, spec.slugs),
-        "antialias_off_accuracy": rough,
-        "stability": shake.measure(model, work.photos, photos, ours, progress, seed=spec.seed),
-        "cost": cost.measure(model.network).to_json(),
+        **scores(photos, given[0], spec.slugs),
+        "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0], progress),
+        "stability": stability[0],
+        "cost": cost.measure(models[0].network).to_json(),
+        "production": None,
     }
     more: dict[str, Sequence[str]] = {}
-    if work.production is not None:
-        production = read_model(work.production)
-        theirs = predict(production.network, work.photos, photos, progress, message="golden photos, production's model")
-        more["production_answer"] = answers(theirs, production.slugs)
+    if len(models) > 1:
+        more["production_answer"] = given[1]
         result["production"] = {
-            **scores(photos, more["production_answer"], spec.slugs),
-            "labels": list(production.slugs),
-            "stability": shake.measure(
-                production, work.photos, photos, more["production_answer"], progress,
-                seed=spec.seed, message="golden photos, shaken, production's model",
-            ),
-        }  # fmt: skip
-    write_predictions(out / "predictions.jsonl", photos, model.slugs, found, **more)
-    return {"production": None} | result
+            **scores(photos, given[1], spec.slugs),
+            "labels": list(models[1].slugs),
+            "stability": stability[1],
+        }
+    write_predictions(out / "predictions.jsonl", photos, models[0].slugs, found[0], **more)
+    return result
 
 
 def scores(photos: Sequence[ManifestPhoto], found: Sequence[str], slugs: Sequence[str]) -> dict[str, Any]:
@@ -63,13 +61,14 @@ def scores(photos: Sequence[ManifestPhoto], found: Sequence[str], slugs: Sequenc
 
 
 def _without_antialiasing(
-    model: SavedModel, work: Work, photos: list[ManifestPhoto], ours: list[str], progress: Progress
+    panel: Panel, work: Work, photos: list[ManifestPhoto], ours: list[str], progress: Progress
 ) -> float:
     """Accuracy where a phone shrinks photos carelessly. Photos that are not shrunk are answered as before."""
-    found, places = list(ours), shrunk_photos(work.photos, photos, model.contract)
+    found, model = list(ours), panel.models[0]
+    places = shrunk_photos(work.photos, photos, model.contract)
     if places:
         chosen, message = [photos[place] for place in places], "golden photos, shrunk without antialiasing"
-        rough = predict(model.network, work.photos, chosen, progress, antialias=False, message=message)
+        (rough,) = predict(panel, work.photos, chosen, progress, antialias=False, message=message, only=[0])
         for place, answer in zip(places, answers(rough, model.slugs), strict=True):
             found[place] = answer
     return round(sum(answer == photo.label for answer, photo in zip(found, photos, strict=True)) / len(photos), 6)

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed
+from training.ml import embed, start
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
@@ -21,7 +21,7 @@ from training.ml.photos import read_batches
 from training.ml.saved import SavedModel, read_model, write_model
 from training.ml.workspace import Work
 
-HEAD, SCRATCH, WARM = embed.HEAD, "from scratch", "warm start"
+HEAD, SCRATCH, WARM = start.HEAD, "from scratch", "warm start"
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
 MOST_WATCHED = 0.15  # of the train photos
 
@@ -39,7 +39,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     """Writes ``model.safetensors`` and ``model.json``. Raises ``ProblemsFoundError`` for photos or models at fault."""
     work.check(spec)
     before = _usable_production(spec, work)
-    has_features = work.result("embed")["backbone"] is not None
+    has_features = work.result("start")["backbone"] is not None
     name = _choose(spec, has_features=has_features, before=before)
     if name == HEAD:
         outcome = _fit_head(spec, work, progress)
@@ -80,14 +80,14 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 
 
 def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
-    photos, folder = work.train(), work.stage("embed")
+    photos = work.train()
     weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(embed.read_features(folder), _targets(spec, photos), weights)
+    examples = Examples(embed.read_features(spec, work), _targets(spec, photos), weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(folder / "backbone.safetensors"))
+    network.backbone.load_state_dict(load_file(work.stage("start") / start.BACKBONE))
     network.set_head(head.weight, head.bias)
     why = (
         f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from training.ml import artifacts, tflite
-from training.ml.contract import Artifact, ManifestPhoto, Progress, RunSpec
+from training.ml.contract import Artifact, Progress, RunSpec
+from training.ml.manifest import sample_for
 from training.ml.networks import WithSoftmax, ready_to_export
 from training.ml.photos import read_batches
 from training.ml.rounding import read_rounded
@@ -24,7 +25,6 @@ from training.ml.saved import SavedModel, read_model
 from training.ml.workspace import Work
 
 Pixels = npt.NDArray[np.float32]  # (size, size, 3), 0-255
-JUDGED = 200  # photos on which the two kinds of 8-bit file are compared with float32
 TOLERATED = 0.01  # share of answers the faster kind may change beyond those the more exact one changes
 
 
@@ -79,14 +79,12 @@ def _convert(exported: WithSoftmax, model: SavedModel, path: Path) -> Path:
 
 
 def _hard_photos(work: Work, model: SavedModel) -> list[Pixels]:
-    """Up to ``JUDGED`` blends of two train photos each.
+    """Blends of two train photos each.
 
     The model is sure of photos it learned from: nothing short of ruin would change those answers. And golden photos
     decide nothing but the gate.
     """
-    photos = work.train()
-    chosen: Sequence[ManifestPhoto] = photos[:: max(1, len(photos) // JUDGED)][:JUDGED]
-    batches = read_batches(work.photos, chosen, model.contract)
+    batches = read_batches(work.photos, sample_for("litert", work.train()), model.contract)
     images = [image for _, pixels in batches for image in pixels.permute(0, 2, 3, 1).float().numpy()]
     others = images[len(images) // 3 :] + images[: len(images) // 3]
     return [((one + other) / 2).round() for one, other in zip(images, others, strict=True)]

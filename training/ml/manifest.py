@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,12 @@ from typing import Any
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 
 SIDES = ("train", "golden")
+PART = "part.jsonl"  # a manifest of some photos only
+SAMPLES = {  # train photos that a stage looks at to see what rounding does
+    "compress": 32,  # twice as many gave the same answers
+    "litert": 200,  # on which the two kinds of 8-bit file are compared with float32
+}
+PROBED = 1500  # train photos of all labels together, on which networks are compared
 MIN_TRAIN_PHOTOS = 2  # of each label: one to learn from, one to be held out inside training
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN_FAULTS = 20  # a manifest of a million broken lines must not print a million problems
@@ -27,6 +33,11 @@ class ManifestPhoto:
     volunteer: str
     side: str  # "train" or "golden"
     weight: float = 1.0
+
+
+FIELDS = frozenset(ManifestPhoto.__slots__)
+TEXTS = FIELDS - {"weight"}
+MOST_WEIGHT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,36 @@ def read_manifest(path: Path) -> list[ManifestPhoto]:
     return photos
 
 
+def sample_for(stage: str, train: Sequence[ManifestPhoto]) -> Sequence[ManifestPhoto]:
+    """The few train photos that stage looks at, spread over all of them."""
+    count = SAMPLES[stage]
+    return train[:: max(1, len(train) // count)][:count]
+
+
+def sample_labels(train: Iterable[ManifestPhoto]) -> list[ManifestPhoto]:
+    """As many photos of each label, those whose digests come first: the same every night but for new ones."""
+    by_label: dict[str, list[ManifestPhoto]] = {}
+    for photo in sorted(train, key=lambda one: one.sha256):
+        by_label.setdefault(photo.label, []).append(photo)
+    each = max(MIN_TRAIN_PHOTOS, PROBED // max(1, len(by_label)))
+    return [photo for label in sorted(by_label) for photo in by_label[label][:each]]
+
+
+def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) -> Sequence[ManifestPhoto]:
+    """The photos of a manifest whose bytes a stage reads. ``embed`` names its own, in ``PART``.
+
+    ``is_head``: there is a backbone, so that fitting needs features only.
+    """
+    train = [photo for photo in photos if photo.side == "train" and photo.weight > 0]
+    if stage in {"evaluate", "verify"}:
+        return [photo for photo in photos if photo.side == "golden"]
+    if stage in SAMPLES:
+        return sample_for(stage, train)
+    if stage == "choose":
+        return sample_labels(train)
+    return train if stage == "fit" and not is_head else ()
+
+
 def check_enough(photos: list[ManifestPhoto], labels: Iterable[str]) -> None:
     """Raises ``ProblemsFoundError`` unless every label can be taught and judged; says all that is missing at once."""
     if not photos:
@@ -131,6 +172,8 @@ def _read_line(line: str, number: int) -> ManifestPhoto:
         raw = json.loads(line)
     except ValueError:
         raw = line
+    if _is_as_written(raw):  # a night reads a hundred thousand lines several times
+        return ManifestPhoto(**raw)
     check = Checker(raw, name=f"manifest line {number}", fields=ManifestPhoto.__slots__)
     photo = ManifestPhoto(
         photo=check.text("photo"),
@@ -138,12 +181,25 @@ def _read_line(line: str, number: int) -> ManifestPhoto:
         label=check.text("label"),
         volunteer=check.text("volunteer"),
         side=check.text("side", choices=SIDES),
-        weight=check.number("weight", 1.0, low=0.0, high=1e6),
+        weight=check.number("weight", 1.0, low=0.0, high=MOST_WEIGHT),
     )
     if not SHA256.fullmatch(photo.sha256):
         check.refuse("sha256", photo.sha256, "64 hexadecimal digits, lower case")
     check.finish()
     return photo
+
+
+def _is_as_written(raw: object) -> bool:
+    """Whether a line is beyond doubt; what is said of any other is up to the checker."""
+    return (
+        isinstance(raw, dict)
+        and raw.keys() == FIELDS
+        and all(type(raw[name]) is str and raw[name] for name in TEXTS)
+        and raw["side"] in SIDES
+        and type(raw["weight"]) is float
+        and 0.0 <= raw["weight"] <= MOST_WEIGHT
+        and SHA256.fullmatch(raw["sha256"]) is not None
+    )
 
 
 def _repeated(photos: list[ManifestPhoto]) -> list[Problem]:

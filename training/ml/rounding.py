@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.ml.contract import Progress
+from training.ml.manifest import sample_for
 from training.ml.networks import WithSoftmax, ready_to_export
 from training.ml.photos import read_batches
 from training.ml.saved import SavedModel
 from training.ml.workspace import Work
 
 FILE = "rounded.safetensors"
-PHOTOS = 32  # train photos whose errors are minded; twice as many gave the same answers
 PLACES = 128  # looked at in each photo and layer
 STEPS = 127  # on either side of zero
 DAMPING = 0.01  # of the mean variance: inputs that hardly vary must not take all the error
@@ -34,8 +34,7 @@ DAMPING = 0.01  # of the mean variance: inputs that hardly vary must not take al
 
 def write_rounded(model: SavedModel, work: Work, out: Path, progress: Progress) -> WithSoftmax:
     """Rounds a model by the photos it learned from, keeps the weights in ``out``, and returns it ready to export."""
-    photos = work.train()
-    chosen = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
+    chosen = sample_for("compress", work.train())
     pixels = torch.cat([pixels for _, pixels in read_batches(work.photos, chosen, model.contract)])
     rounded = round_weights(ready_to_export(model.network), pixels.float(), progress)
     save_file({name: tensor.contiguous() for name, tensor in rounded.state_dict().items()}, out / FILE)

@@ -1,12 +1,11 @@
 """A fitted model on disk: ``model.safetensors`` and ``model.json``. Weights never travel as pickles."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -15,7 +14,6 @@ from training.ml.contract import (
     InputContract,
     Label,
     ManifestPhoto,
-    Progress,
     RunSpec,
     Strategy,
     a_problem,
@@ -23,7 +21,6 @@ from training.ml.contract import (
     write_json,
 )  # fmt: skip
 from training.ml.networks import Network
-from training.ml.photos import read_batches
 
 
 @dataclass(frozen=True)
@@ -76,28 +73,6 @@ def read_model(folder: Path) -> SavedModel:
             "The model's weights cannot be used", f"{path}: {error}", f"weights of {arch}", "Run fit again."
         ) from error
     return SavedModel(network.eval(), labels, strategy)
-
-
-def predict(
-    network: Network, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress,
-    *, antialias: bool | None = None, message: str = "golden photos",
-) -> Tensor:  # fmt: skip
-    """Probabilities (photos, labels) of the float32 model, prepared by its own contract."""
-    batches = (pixels for _, pixels in read_batches(folder, photos, network.contract, antialias=antialias))
-    return predict_batches(network, batches, len(photos), progress, message)
-
-
-def predict_batches(
-    network: Network, batches: Iterable[Tensor], total: int, progress: Progress, message: str
-) -> Tensor:
-    """Probabilities (total, labels) for batches of the network's input, uint8 (n, 3, size, size)."""
-    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
-    found: list[Tensor] = []
-    with torch.inference_mode():
-        for pixels in batches:
-            found.append(network(pixels.float()).softmax(1))
-            progress.report(sum(map(len, found)), total, message)
-    return torch.cat(found)
 
 
 def write_predictions(

@@ -23,7 +23,7 @@ from torch import Tensor
 from training.ml.contract import InputContract, ManifestPhoto, Progress
 from training.ml.networks import answers
 from training.ml.photos import BATCH, Pixels, prepare, read_photo
-from training.ml.saved import SavedModel, predict_batches
+from training.ml.predicting import Panel
 
 VIEWS = 4  # of each photo
 SAMPLE = 500  # photos at most: their share of flips is then known to about two points, and the cost is bounded
@@ -52,30 +52,44 @@ class View:
 
 
 def measure(
-    model: SavedModel, folder: Path, photos: Sequence[ManifestPhoto], untouched: Sequence[str], progress: Progress,
-    *, seed: int, shake: Shake | None = None, message: str = "golden photos, shaken",
-) -> dict[str, Any]:  # fmt: skip
-    """Shares of photos and of views whose answer is not the ``untouched`` photo's, and the accuracy over all views.
+    panel: Panel, folder: Path, photos: Sequence[ManifestPhoto], untouched: Sequence[Sequence[str]],
+    progress: Progress, *, seed: int, shake: Shake | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Of each model: shares of photos and of views whose answer is not the photo's ``untouched``, and the accuracy.
 
-    ``accuracy_untouched`` is that of the same photos: ``SAMPLE`` of them are looked at, not all.
+    The accuracy is over all views; ``accuracy_untouched`` is that of the same photos: ``SAMPLE`` of them are looked
+    at, not all.
     """
     places = sample(photos, seed)
     chosen = [photos[place] for place in places]
-    batches = _read_views(folder, chosen, model.contract, seed, shake or Shake())
-    found = answers(predict_batches(model.network, batches, VIEWS * len(chosen), progress, message), model.slugs)
-    flips, hits, hits_untouched = [], 0, 0
-    for at, (place, photo) in enumerate(zip(places, chosen, strict=True)):
+    found = panel.answer(
+        lambda contract: _read_views(folder, chosen, contract, seed, shake or Shake()),
+        VIEWS * len(chosen),
+        progress,
+        "golden photos, shaken",
+    )
+    still = [[one[place] for place in places] for one in untouched]
+    return [
+        _count(chosen, answers(seen, model.slugs), calm)
+        for model, seen, calm in zip(panel.models, found, still, strict=True)
+    ]
+
+
+def _count(photos: Sequence[ManifestPhoto], found: Sequence[str], untouched: Sequence[str]) -> dict[str, Any]:
+    """``found`` are the answers to ``VIEWS`` looks at each photo in turn."""
+    flips, hits = [], 0
+    for at, (photo, calm) in enumerate(zip(photos, untouched, strict=True)):
         seen = found[VIEWS * at : VIEWS * (at + 1)]
-        flips.append(sum(answer != untouched[place] for answer in seen))
+        flips.append(sum(answer != calm for answer in seen))
         hits += sum(answer == photo.label for answer in seen)
-        hits_untouched += untouched[place] == photo.label
+    hits_untouched = sum(calm == photo.label for photo, calm in zip(photos, untouched, strict=True))
     return {
-        "photos": len(chosen),
+        "photos": len(photos),
         "views_of_each": VIEWS,
-        "photos_flipped": round(sum(map(bool, flips)) / len(chosen), 6),
+        "photos_flipped": round(sum(map(bool, flips)) / len(photos), 6),
         "views_flipped": round(sum(flips) / len(found), 6),
         "accuracy": round(hits / len(found), 6),
-        "accuracy_untouched": round(hits_untouched / len(chosen), 6),
+        "accuracy_untouched": round(hits_untouched / len(photos), 6),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, a_problem, read_json, read_manifest
-from training.ml.manifest import check_enough
+from training.ml.manifest import PART, check_enough
 
 # What every stage is: reads the work folder, writes files into ``out``, returns what ``result.json`` shall hold.
 StageFunction = Callable[[RunSpec, "Work", Path, Progress], dict[str, Any]]
@@ -39,6 +39,12 @@ class Work:
     def snapshot_digest(self) -> str:
         """The sha256 that names the snapshot."""
         return sha256_of(self.manifest_path)
+
+    @cached_property
+    def part(self) -> list[ManifestPhoto] | None:
+        """The train photos that ``embed`` shall look at, where a supervisor wants some only."""
+        path = self.folder / PART
+        return read_manifest(path) if path.is_file() else None
 
     def settle(self, spec: RunSpec) -> RunSpec:
         """The spec with the network that stage choose took, where it has finished."""
