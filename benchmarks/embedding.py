@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from benchmarks.lines import emit
 from training.ml.contract import ARCHES, InputContract, ManifestPhoto
-from training.ml.cost import count_multiply_adds
+from training.ml.cost import count_multiply_adds, measure
 from training.ml.embed import embed_photos
 from training.ml.engine import open_engine, write_features
 from training.ml.lines import Progress
@@ -70,6 +70,10 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
         f"embedding: {arch}, photos a second", round(a_second["ours"], 1), baseline=round(rival, 1),
         ratio=round(ratio, 3), target=LEAST, met=ratio >= LEAST,
     )  # fmt: skip
+    price = measure(network)
+    emit(f"embedding: {arch}, M multiply-adds a photo", round(price.multiply_adds / 1e6))
+    emit(f"embedding: {arch}, MB of 8-bit weights", round(price.bytes_int8 / 1e6, 2))
+    emit(f"embedding: {arch}, ms a photo on one thread", price.latency_ms)
     for name in ("PyTorch", "ONNX Runtime"):
         emit(f"embedding: {arch}, photos a second of {name}", round(a_second[name], 1))
     emit(f"embedding: {arch}, decoding alone as a share of ours", round(decoding / seconds["ours"], 3))
