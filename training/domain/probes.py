@@ -30,7 +30,7 @@ def bring_features(shift: Shift) -> None:
     """What earlier nights computed to probe, as ``probed/<key>/``: only photos that are new then cost anything."""
     made = Stage.objects.filter(run__project=shift.run.project, name=StageName.CHOOSE, result__has_key="keys")
     last = made.order_by("-pk").first()
-    (shift.work / FOLDER).mkdir()
+    (shift.work / FOLDER).mkdir(exist_ok=True)
     for key in last.result["keys"].values() if last else ():
         with shift.holding():
             features.bring(shift.run.project, key, shift.work / FOLDER / key)
