@@ -2,8 +2,8 @@
 
 Looking: decoding phone-sized photos and running the backbone, the slope between a few and many photos. Knowing: all
 that a night does for each photo it has features of, between the frozen snapshot and the head: seeing what is missing,
-that every photo is still accepted, bringing the packs, reading manifest and rows. CPU seconds of this process, threads
-and all; the database's own are beside them. FEATURES_KNOWN=1000,10000 and FEATURES_ARCHES choose.
+that every photo is still accepted, bringing the packs, reading manifest and rows. CPU seconds of this process,
+threads and all; the database's own are beside them. FEATURES_KNOWN=1000,10000 and FEATURES_ARCHES choose.
 """
 
 import hashlib
@@ -107,6 +107,7 @@ def _fill(count: int) -> "Project":
 def _know(project: "Project", arch: str, count: int) -> Cpu:
     from training.domain import embedding as stage
     from training.domain import snapshots
+    from training.enums import StageName
     from training.ml.embed import read_features
     from training.ml.workspace import Work
 
@@ -115,7 +116,7 @@ def _know(project: "Project", arch: str, count: int) -> Cpu:
         database, began = _database_seconds(), time.process_time()
         assert stage.find_missing(shift) == []
         snapshots.materialise(shift, set())
-        stage.bring_features(shift)
+        stage.bring_features(shift, StageName.FIT)
         snapshots.materialise(shift, set())
         rows = read_features(spec, Work(shift.work))
         spent = time.process_time() - began

@@ -67,9 +67,9 @@ def test_features_of_every_candidate_spare_the_next_night_the_work(
     for name in ("snapshot", "photos"):
         shutil.copytree(chosen / name, tmp_path / name)
     shutil.copy(chosen / "spec.json", tmp_path)
+    (tmp_path / "features").mkdir()
     for path in (chosen / "choose").glob("features-*"):
-        (tmp_path / "probed" / path.stem).mkdir(parents=True)
-        shutil.copy(path, tmp_path / "probed" / path.stem)
+        shutil.copy(path, tmp_path / "features")
     result = making.run_stage("choose", tmp_path)
     assert result["reused"] == 2 * result["photos"]
     assert not list((tmp_path / "choose").glob("features-*"))

@@ -66,7 +66,7 @@ def test_damaged_pack_is_refused(tmp_path: Path, damage: str) -> None:
 def test_key_tells_backbone_contract_and_view() -> None:
     small, large = (contract.InputContract.of_size(size).to_json() for size in (64, 96))
     keys = {contract.features_key("1" * 64, small), contract.features_key("2" * 64, small)}
-    keys |= {contract.features_key("1" * 64, large), contract.features_key("1" * 64, small, view=1)}
+    keys |= {contract.features_key("1" * 64, large), contract.features_key("1" * 64, small, view="shaken")}
     assert len(keys) == 4
     assert contract.features_key("1" * 64, small) in keys
 

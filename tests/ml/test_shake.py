@@ -1,8 +1,6 @@
 """A hand that shakes: what the views of a photo are, and how flips are counted."""
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +11,7 @@ from PIL import Image
 
 from tests.ml import making
 from training.ml import contract, shake
-from training.ml.networks import Network, answers
-from training.ml.photos import prepare
-from training.ml.predicting import Panel, predict
-from training.ml.saved import SavedModel
+from training.ml.photos import prepare, read_pixels
 from training.ml.shake import Shake, View
 
 CONTRACT = contract.InputContract.of_size(64)
@@ -32,19 +27,6 @@ def photo(digest: str = "0" * 64) -> contract.ManifestPhoto:
 def noise(size: tuple[int, int], low: int = 0, high: int = 255) -> Image.Image:
     pixels = np.random.default_rng(3).integers(low, high, (size[1], size[0], 3), np.uint8, endpoint=True)
     return Image.fromarray(pixels)
-
-
-def progress() -> contract.Progress:
-    return contract.Progress("evaluate", out=io.StringIO())
-
-
-@pytest.fixture
-def model() -> SavedModel:
-    """An untrained network: it answers something, and that is all that is needed."""
-    torch.manual_seed(5)
-    labels = tuple(contract.Label(slug, slug) for slug in making.LABELS)
-    network = Network("squeezenet1_1", CONTRACT, len(labels)).eval()
-    return SavedModel(network, labels, contract.Strategy("none", "a test"))
 
 
 # --- the views -----------------------------------------------------------------------------------------------------
@@ -137,65 +119,37 @@ def test_sample_loses_at_most_one_photo_to_a_new_one(place: int) -> None:
     assert len(before - {grown[at].sha256 for at in shake.sample(grown, seed=1)}) <= 1
 
 
+def test_read_views_gives_every_photo_s_looks_in_turn(tmp_path: Path) -> None:
+    photos = making.make_photos(tmp_path, volunteers=2)
+    still = torch.cat(list(shake.read_views(tmp_path / "photos", photos, CONTRACT, seed=1, by=STILL)))
+    plain = torch.cat(list(read_pixels(tmp_path / "photos", photos, CONTRACT)))
+    assert torch.equal(still, plain.repeat_interleave(shake.VIEWS, 0))
+
+
+def test_read_views_twice_are_the_same(tmp_path: Path) -> None:
+    photos = making.make_photos(tmp_path, volunteers=2)
+    read = [torch.cat(list(shake.read_views(tmp_path / "photos", photos, CONTRACT, seed=1, by=Shake()))) for _ in "12"]
+    assert torch.equal(*read)
+
+
 # --- flips ---------------------------------------------------------------------------------------------------------
-def still(model: SavedModel, work: Path, photos: list[contract.ManifestPhoto]) -> list[str]:
-    """The answers to the photos as they are."""
-    (found,) = predict(Panel([model], photos=12, threads=1), work / "photos", photos, progress())
-    return answers(found, model.slugs)
+PHOTOS = [photo(f"{n:064x}") for n in range(12)]  # all of circles
 
 
-def measured(
-    model: SavedModel,
-    work: Path,
-    photos: list[contract.ManifestPhoto],
-    untouched: list[str],
-    *,
-    seed: int,
-    shake_by: Shake | None = None,
-    said: contract.Progress | None = None,
-) -> dict[str, Any]:
-    """What ``shake.measure`` says of a single model."""
-    panel = Panel([model], photos=12, threads=1)
-    (found,) = shake.measure(panel, work / "photos", photos, [untouched], said or progress(), seed=seed, shake=shake_by)
-    return found
-
-
-def test_measured_without_a_shake_nothing_flips(model: SavedModel, tmp_path: Path) -> None:
-    photos = making.make_photos(tmp_path, volunteers=2)
-    untouched = still(model, tmp_path, photos)
-    found = measured(model, tmp_path, photos, untouched, seed=1, shake_by=STILL)
-    assert (found["photos_flipped"], found["views_flipped"]) == (0, 0)
-    assert found["accuracy"] == found["accuracy_untouched"]
-
-
-def test_measured_against_answers_the_model_never_gives_everything_flips(model: SavedModel, tmp_path: Path) -> None:
-    photos = making.make_photos(tmp_path, volunteers=2)
-    found = measured(model, tmp_path, photos, ["rhombus"] * 12, seed=1)
+def test_count_flips_where_every_view_is_answered_alike_is_nought() -> None:
+    found = shake.count_flips(PHOTOS, ["circle"] * 48, ["circle"] * 12)
     assert (found["photos"], found["views_of_each"]) == (12, shake.VIEWS)
-    assert (found["photos_flipped"], found["views_flipped"], found["accuracy_untouched"]) == (1, 1, 0)
+    assert (found["photos_flipped"], found["views_flipped"]) == (0, 0)
+    assert (found["accuracy"], found["accuracy_untouched"]) == (1, 1)
 
 
-def test_measured_flips_are_counted_by_photo_and_by_view(model: SavedModel, tmp_path: Path) -> None:
-    photos = making.make_photos(tmp_path, volunteers=2)
-    untouched = still(model, tmp_path, photos)
-    wrong = ["rhombus", *untouched[1:]]
-    found = measured(model, tmp_path, photos, wrong, seed=1, shake_by=STILL)
-    assert found["photos_flipped"] == pytest.approx(1 / 12, abs=1e-6)
-    assert found["views_flipped"] == pytest.approx(1 / 12, abs=1e-6)
+def test_count_flips_counts_photos_and_views() -> None:
+    found = shake.count_flips(PHOTOS, ["square", *["circle"] * 47], ["circle"] * 12)
+    assert (found["photos_flipped"], found["views_flipped"]) == (round(1 / 12, 6), round(1 / 48, 6))
+    assert (found["accuracy"], found["accuracy_untouched"]) == (round(47 / 48, 6), 1)
 
 
-def test_measured_twice_is_the_same(model: SavedModel, tmp_path: Path) -> None:
-    photos = making.make_photos(tmp_path, volunteers=2)
-    untouched = ["circle"] * len(photos)
-    twice = [measured(model, tmp_path, photos, untouched, seed=1) for _ in range(2)]
-    assert twice[0] == twice[1]
-
-
-def test_measuring_says_how_far_it_is(model: SavedModel, tmp_path: Path) -> None:
-    photos = making.make_photos(tmp_path, volunteers=2)
-    said = contract.Progress("evaluate", out=io.StringIO())
-    measured(model, tmp_path, photos, ["circle"] * 12, seed=1, said=said)
-    assert isinstance(said.out, io.StringIO)
-    last = contract.parse_line(said.out.getvalue().splitlines()[-1])
-    assert isinstance(last, contract.ProgressLine)
-    assert (last.step, last.total, last.message) == (48, 48, "golden photos, shaken")
+def test_count_flips_of_a_photo_answered_wrongly_at_first_still_counts_its_right_views() -> None:
+    found = shake.count_flips(PHOTOS, ["circle"] * 48, ["square", *["circle"] * 11])
+    assert (found["photos_flipped"], found["accuracy"]) == (round(1 / 12, 6), 1)
+    assert found["accuracy_untouched"] == round(11 / 12, 6)

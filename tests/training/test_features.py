@@ -56,7 +56,7 @@ def store(project: Project, folder: Path, some: list[Photo], key: str = KEY) -> 
 
 def stored_rows(project: Project, folder: Path) -> dict[bytes, bytes]:
     """Digest to row of every pack a night would bring."""
-    features.bring(project, KEY, folder / "features")
+    features.bring(project, [KEY], folder / "features")
     found = {}
     for path in (folder / "features").iterdir():
         pack = contract.open_pack(path)

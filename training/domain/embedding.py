@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from foundation import jobs
-from training.domain import features, snapshots, stages
+from training.domain import features, probes, snapshots, stages
 from training.domain.shifts import Shift
 from training.enums import StageName
 from training.ml import contract
@@ -44,12 +44,30 @@ def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
     return list(contract.photos_for("fit", manifest, is_head=False))
 
 
-def bring_features(shift: Shift) -> None:
-    """The packs that hold the night's features, as ``features/``."""
-    key = features_key(shift)
-    if key is not None:
+def bring_features(shift: Shift, name: StageName) -> None:
+    """The packs that the stage reads, as ``features/``: of train photos to choose and fit, of golden to evaluate."""
+    keys = []
+    if name == StageName.FIT:
+        keys = list(filter(None, [features_key(shift)]))
+    elif name == StageName.CHOOSE:
+        keys = probes.feature_keys(shift)
+    elif name == StageName.EVALUATE:
+        row = stages.find_stage(shift, StageName.START)
+        keys = row.result["judged"] if row else []
+    if keys:
         with shift.holding():
-            features.bring(shift.run.project, key, shift.work / "features")
+            features.bring(shift.run.project, keys, shift.work / "features")
+
+
+def store_found(shift: Shift, name: StageName) -> None:
+    """Stores what a stage saw of photos for the first time, and takes it out of the stage's own output."""
+    for path in sorted((shift.work / name).glob("*.safetensors")):
+        with shift.holding():
+            pack = features.write(shift.run.project, contract.open_pack(path).head.key, path)
+        with transaction.atomic():
+            jobs.require(shift.lease)
+            features.make_ready(pack)
+        path.unlink()
 
 
 def embed_here(shift: Shift, order: children.Order, missing: list[contract.ManifestPhoto]) -> children.Ended:

@@ -43,11 +43,11 @@ def known(project: Project, key: str) -> set[bytes]:
             return found
 
 
-def bring(project: Project, key: str, folder: Path) -> None:
-    """All packs of the key as files of the folder. One that is lost meanwhile is left out: it is only a saving."""
+def bring(project: Project, keys: Sequence[str], folder: Path) -> None:
+    """All packs of the keys as files of the folder. One that is lost meanwhile is left out: it is only a saving."""
     folder.mkdir(exist_ok=True)
     while True:
-        packs = {folder / f"{pack.pk}.safetensors": pack for pack in _ready(project, key)}
+        packs = {folder / f"{pack.pk}.safetensors": pack for pack in _ready(project, *keys)}
         for stale in set(folder.iterdir()) - packs.keys():
             stale.unlink()
         if all(path.exists() or _fetch(pack, path) for path, pack in packs.items()):
@@ -168,8 +168,8 @@ def _replace(packs: Sequence[FeaturePack], work: Path, keep: Collection[bytes] |
         path.unlink(missing_ok=True)
 
 
-def _ready(project: Project, key: str) -> "QuerySet[FeaturePack]":
-    packs = FeaturePack.objects.filter(project=project, key=key, state=PackState.READY)
+def _ready(project: Project, *keys: str) -> "QuerySet[FeaturePack]":
+    packs = FeaturePack.objects.filter(project=project, key__in=keys, state=PackState.READY)
     return packs.select_related("project").order_by("pk")
 
 

@@ -44,12 +44,12 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
     out.mkdir()
     order = _order(shift, name, out)
     spent = _embed(shift, order) if name == StageName.EMBED else _run_child(shift, name, order)
-    if name == StageName.CHOOSE:
-        probes.store_features(shift, out)
     try:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
+    if name in {StageName.CHOOSE, StageName.EVALUATE}:
+        embedding.store_found(shift, name)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
@@ -81,10 +81,7 @@ def _prepare(shift: Shift, name: StageName) -> None:
     contract.write_json(shift.work / "spec.json", shift.run.inputs["spec"])
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
-    if name == StageName.CHOOSE:
-        probes.bring_features(shift)
-    if name == StageName.FIT:
-        embedding.bring_features(shift)
+    embedding.bring_features(shift, name)
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

@@ -20,7 +20,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, probes, publishing, shards, snapshots, stages
+from training.domain import inputs, judging, learning, publishing, shards, snapshots, stages
 from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -153,7 +153,7 @@ def _start_over(shift: Shift) -> None:
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
     shards.forget(shift.run)
-    for name in (*stages.ORDER, probes.FOLDER, "features", "photos"):
+    for name in (*stages.ORDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
 
 

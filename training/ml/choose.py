@@ -2,7 +2,7 @@
 
 Each candidate that has start weights is probed: a linear head on its features of some train photos, judged on
 volunteers left out in turn. Accuracy and cost decide (``choice``). The photos are the same few of each label every
-night. Features that are in no pack below ``WORK/probed/`` are computed, and left in ``features-<arch>.safetensors``.
+night. Features that are in no pack of ``WORK/features/`` are computed, and left in ``features-<arch>.safetensors``.
 """
 
 import dataclasses
@@ -18,15 +18,14 @@ from training.ml import choice, cost
 from training.ml.architectures import ARCHITECTURES
 from training.ml.choice import Candidate
 from training.ml.contract import ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
-from training.ml.embed import embed, find_packs, gather
+from training.ml.embed import embed
 from training.ml.head import Examples, fit_head
 from training.ml.manifest import sample_labels
 from training.ml.networks import Network
 from training.ml.packs import features_key, write_pack
+from training.ml.stored import find_packs, gather
 from training.ml.weights import Pretrained, load_pretrained
 from training.ml.workspace import Work
-
-EARLIER = "probed"
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
@@ -88,7 +87,7 @@ class _Probe:
     def _features(self, network: Network, start: Pretrained) -> Tensor:
         """float32 (photos, n); what had to be computed is kept."""
         key = features_key(f"to probe {start.sha256}", self.spec.input.to_json())
-        packs = find_packs(sorted((self.work.folder / EARLIER).rglob("*.safetensors")), key)
+        packs = find_packs(sorted((self.work.folder / "features").glob("*.safetensors")), key)
         known = {digest for pack in packs for digest in pack.digests}
         missing = [photo for photo in self.photos if bytes.fromhex(photo.sha256) not in known]
         if missing:

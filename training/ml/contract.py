@@ -111,7 +111,8 @@ STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
     "fit": ("model.safetensors", "model.json"),
-    "evaluate": ("predictions.jsonl",),
+    # The packs hold features of golden photos that no earlier night looked at; without a pretrained backbone, none.
+    "evaluate": ("predictions.jsonl", "golden.safetensors", "careless.safetensors", "shaken.safetensors"),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),
     "verify": (

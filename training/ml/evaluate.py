@@ -2,17 +2,19 @@
 
 Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
 what an answer of the fitted one costs (``cost``).
+Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import cost, shake
+from training.ml import cost, looks, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
+from training.ml.looks import Look
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
-from training.ml.predicting import Panel, predict
+from training.ml.predicting import Panel
 from training.ml.saved import read_model, write_predictions
 from training.ml.workspace import Work
 
@@ -22,14 +24,14 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     work.check(spec)
     photos = work.golden()
     models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
-    panel = Panel(models, photos=(1 + shake.VIEWS) * len(photos), threads=spec.threads)
-    found = predict(panel, work.photos, photos, progress)
+    panel = Panel(models, spec, work, out, progress)
+    found = panel.answer(looks.AS_APPS_DO, photos)
     given = [answers(one, model.slugs) for one, model in zip(found, models, strict=True)]
-    stability = shake.measure(panel, work.photos, photos, given, progress, seed=spec.seed)
+    stability = _stability(panel, photos, given, looks.shaken(spec.seed), shake.sample(photos, spec.seed))
     result: dict[str, Any] = {
         "photos": len(photos),
         **scores(photos, given[0], spec.slugs),
-        "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0], progress),
+        "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0]),
         "stability": stability[0],
         "cost": cost.measure(models[0].network).to_json(),
         "production": None,
@@ -60,15 +62,23 @@ def scores(photos: Sequence[ManifestPhoto], found: Sequence[str], slugs: Sequenc
     }
 
 
-def _without_antialiasing(
-    panel: Panel, work: Work, photos: list[ManifestPhoto], ours: list[str], progress: Progress
-) -> float:
+def _stability(
+    panel: Panel, photos: Sequence[ManifestPhoto], given: Sequence[Sequence[str]], look: Look, places: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Each model's, over the photos at those places."""
+    chosen = [photos[place] for place in places]
+    return [
+        shake.count_flips(chosen, answers(found, model.slugs), [untouched[place] for place in places])
+        for model, found, untouched in zip(panel.models, panel.answer(look, chosen), given, strict=True)
+    ]
+
+
+def _without_antialiasing(panel: Panel, work: Work, photos: list[ManifestPhoto], ours: list[str]) -> float:
     """Accuracy where a phone shrinks photos carelessly. Photos that are not shrunk are answered as before."""
     found, model = list(ours), panel.models[0]
     places = shrunk_photos(work.photos, photos, model.contract)
     if places:
-        chosen, message = [photos[place] for place in places], "golden photos, shrunk without antialiasing"
-        (rough,) = predict(panel, work.photos, chosen, progress, antialias=False, message=message, only=[0])
+        (rough,) = panel.answer(looks.CARELESSLY, [photos[place] for place in places], only=[0])
         for place, answer in zip(places, answers(rough, model.slugs), strict=True):
             found[place] = answer
     return round(sum(answer == photo.label for answer, photo in zip(found, photos, strict=True)) / len(photos), 6)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 ROWS = 1  # what a row is: raise it when taps, pooling or the way photos are prepared change
-AS_IT_IS = 0  # the view of a photo that nothing was changed on; others are numbered, and none is made yet
+AS_IT_IS = "as it is"  # the view of a photo that nothing was changed on, and that is learned from
 DIGEST = 32  # bytes
 NUMBER = 2  # bytes of a float16
 LONGEST_HEADER = 1 << 16
@@ -53,7 +53,7 @@ class Pack:
     digests: tuple[bytes, ...]
 
 
-def features_key(backbone: str, contract: object, view: int = AS_IT_IS) -> str:
+def features_key(backbone: str, contract: object, view: str = AS_IT_IS) -> str:
     """The sha256 of what a row depends on besides the photo: backbone (a sha256), input contract (JSON) and view."""
     said = json.dumps({"backbone": backbone, "input": contract, "rows": ROWS, "view": view}, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

@@ -91,6 +91,13 @@ def read_batches(
         decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
 
 
+def read_pixels(
+    folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, *, antialias: bool | None = None
+) -> Iterator[Tensor]:
+    """As ``read_batches``, without saying which photos they are."""
+    return (pixels for _, pixels in read_batches(folder, photos, contract, antialias=antialias))
+
+
 def shrunk_photos(folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract) -> list[int]:
     """The places of photos larger than the contract's short side: only for them can antialiasing matter."""
     found = []

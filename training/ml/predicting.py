@@ -1,74 +1,90 @@
-"""The answers of models in memory, float32. Models that stand on the same backbone share its work.
+"""The answers of models in memory, float32, to golden photos looked at in several ways.
 
-Night after night a new head stands on the backbone of the one in production: then each golden photo goes through it
-once for both.
+What costs is the backbone, so its work is shared: by models that stand on the same one, as a new head and the one in
+production do night after night, and by nights. Features of a pretrained backbone are kept in packs, one a look: a
+night computes those of new golden photos only, and a head then takes no time. Every answer is computed from features
+rounded to float16, as training's are, so that tonight's and last month's are the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
-from training.ml.contract import InputContract, ManifestPhoto, Progress
+from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.engine import Engine, open_engine
+from training.ml.looks import Look
 from training.ml.networks import Network
-from training.ml.photos import read_batches
+from training.ml.packs import features_key, write_pack
 from training.ml.saved import SavedModel
-
-Read = Callable[[InputContract], Iterable[Tensor]]  # batches of the network's input, uint8 (n, 3, size, size)
+from training.ml.stored import find_packs, gather
+from training.ml.workspace import Work, digest_of_bytes
 
 
 class Panel:
     """Models that answer the same photos, each prepared by the model's own contract."""
 
-    def __init__(self, models: Sequence[SavedModel], *, photos: int, threads: int) -> None:
-        """``photos`` is about how many each shall answer in all: it decides what computes them."""
-        self.models, self._photos, self._threads = list(models), photos, threads
-        self._networks = [model.network for model in models]
+    def __init__(self, models: Sequence[SavedModel], spec: RunSpec, work: Work, out: Path, progress: Progress) -> None:
+        """Packs of earlier nights are read from ``WORK/features``; those of what is new are written into ``out``."""
+        self.models, self._spec, self._work, self._out, self._progress = list(models), spec, work, out, progress
         self._group = [self._first_alike(place) for place in range(len(models))]
+        self._kept = {group: self._key_of(self.models[group].network) for group in set(self._group)}
         self._engines: dict[int, Engine] = {}
 
-    def answer(
-        self, read: Read, total: int, progress: Progress, message: str, *, only: Sequence[int] | None = None
-    ) -> list[Tensor]:
-        """Probabilities (total, labels) of each model, or of those at the places ``only``, in that order."""
-        asked = range(len(self._networks)) if only is None else only
+    def answer(self, look: Look, photos: Sequence[ManifestPhoto], *, only: Sequence[int] | None = None) -> list[Tensor]:
+        """Probabilities (photos x views, labels) of each model, or of those at the places ``only``, in that order."""
+        asked = range(len(self.models)) if only is None else only
         found: dict[int, Tensor] = {}
-        groups = sorted({self._group[place] for place in asked})
-        for number, group in enumerate(groups):
-            parts: dict[int, list[Tensor]] = {place: [] for place in asked if self._group[place] == group}
-            heads = {place: self._networks[place].head_rows() for place in parts}
-            done = number * total
-            for pixels in read(self._networks[group].contract):
-                features = self._engine(group)(pixels)
-                for place, (weight, bias) in heads.items():
-                    parts[place].append((features @ weight.T + bias).softmax(1))
-                done += len(pixels)
-                progress.report(done, total * len(groups), message)
-            found |= {place: torch.cat(part) for place, part in parts.items()}
+        for group in sorted({self._group[place] for place in asked}):
+            features = self._features(group, look, photos)
+            for place in asked:
+                if self._group[place] == group:
+                    weight, bias = self.models[place].network.head_rows()
+                    found[place] = (features @ weight.T + bias).softmax(1)
         return [found[place] for place in asked]
 
-    def _engine(self, group: int) -> Engine:
+    def _features(self, group: int, look: Look, photos: Sequence[ManifestPhoto]) -> Tensor:
+        """Float32 (photos x views, n), out of what is known and what is computed now."""
+        backbone, width = self._kept[group], self.models[group].network.feature_count
+        if backbone is None:
+            return torch.cat(list(self._compute(group, look, photos)))
+        key = features_key(backbone, self._spec.input.to_json(), look.view)
+        packs = find_packs([*(self._work.folder / "features").glob("*.safetensors")], key)
+        known = {digest for pack in packs for digest in pack.digests}
+        missing = list({one.sha256: one for one in photos if bytes.fromhex(one.sha256) not in known}.values())
+        if missing:
+            path = self._out / f"{look.name}.safetensors"
+            rows = (np.ascontiguousarray(part.numpy(), "<f2").tobytes() for part in self._compute(group, look, missing))
+            write_pack(path, key, width * look.of_each, [bytes.fromhex(photo.sha256) for photo in missing], rows)
+            packs += find_packs([path], key)
+        return gather(packs, photos).view(-1, width)
+
+    def _compute(self, group: int, look: Look, photos: Sequence[ManifestPhoto]) -> Iterator[Tensor]:
+        """Float32 (some, n), rounded to float16, in the views' order."""
+        total, done = look.of_each * len(photos), 0
         if group not in self._engines:
-            self._engines[group] = open_engine(self._networks[group], photos=self._photos, threads=self._threads)
-        return self._engines[group]
+            self._engines[group] = open_engine(self.models[group].network, photos=total, threads=self._spec.threads)
+        for pixels in look.read(self._work.photos, photos, self.models[group].contract):
+            yield self._engines[group](pixels).half().float()
+            done += len(pixels)
+            self._progress.report(done, total, look.message)
+
+    def _key_of(self, network: Network) -> str | None:
+        """The digest of the night's pretrained backbone, if the network stands on it; other features are not kept."""
+        started = self._work.result("start")["backbone"]
+        if started is None or (network.arch, network.contract) != (started["arch"], self._spec.input):
+            return None
+        state = {name: tensor.contiguous() for name, tensor in network.backbone.state_dict().items()}
+        digest: str = started["sha256"]
+        return digest if digest_of_bytes(save(state)) == digest else None
 
     def _first_alike(self, place: int) -> int:
         """The first model with the same features of the same photos as the one at ``place``."""
-        return next(n for n in range(place + 1) if _have_same_features(self._networks[n], self._networks[place]))
-
-
-def predict(
-    panel: Panel, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress,
-    *, antialias: bool | None = None, message: str = "golden photos", only: Sequence[int] | None = None,
-) -> list[Tensor]:  # fmt: skip
-    """As ``Panel.answer``, of photos in a folder."""
-
-    def read(contract: InputContract) -> Iterable[Tensor]:
-        return (pixels for _, pixels in read_batches(folder, photos, contract, antialias=antialias))
-
-    return panel.answer(read, len(photos), progress, message, only=only)
+        networks = [model.network for model in self.models]
+        return next(n for n in range(place + 1) if _have_same_features(networks[n], networks[place]))
 
 
 def _have_same_features(one: Network, other: Network) -> bool:

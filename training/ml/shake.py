@@ -10,7 +10,7 @@ alike every night and for every model, whatever other photos there are.
 import hashlib
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from training.ml.contract import InputContract, ManifestPhoto, Progress
-from training.ml.networks import answers
+from training.ml.contract import InputContract, ManifestPhoto
 from training.ml.photos import BATCH, Pixels, prepare, read_photo
-from training.ml.predicting import Panel
 
 VIEWS = 4  # of each photo
 SAMPLE = 500  # photos at most: their share of flips is then known to about two points, and the cost is bounded
@@ -51,32 +49,12 @@ class View:
     light: float
 
 
-def measure(
-    panel: Panel, folder: Path, photos: Sequence[ManifestPhoto], untouched: Sequence[Sequence[str]],
-    progress: Progress, *, seed: int, shake: Shake | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Of each model: shares of photos and of views whose answer is not the photo's ``untouched``, and the accuracy.
+def count_flips(photos: Sequence[ManifestPhoto], found: Sequence[str], untouched: Sequence[str]) -> dict[str, Any]:
+    """Shares of photos and of views whose answer is not the photo's ``untouched``, and the accuracy over all views.
 
-    The accuracy is over all views; ``accuracy_untouched`` is that of the same photos: ``SAMPLE`` of them are looked
-    at, not all.
+    ``found`` are the answers to ``VIEWS`` looks at each photo in turn. ``accuracy_untouched`` is that of the same
+    photos: ``SAMPLE`` of the golden ones are looked at, not all.
     """
-    places = sample(photos, seed)
-    chosen = [photos[place] for place in places]
-    found = panel.answer(
-        lambda contract: _read_views(folder, chosen, contract, seed, shake or Shake()),
-        VIEWS * len(chosen),
-        progress,
-        "golden photos, shaken",
-    )
-    still = [[one[place] for place in places] for one in untouched]
-    return [
-        _count(chosen, answers(seen, model.slugs), calm)
-        for model, seen, calm in zip(panel.models, found, still, strict=True)
-    ]
-
-
-def _count(photos: Sequence[ManifestPhoto], found: Sequence[str], untouched: Sequence[str]) -> dict[str, Any]:
-    """``found`` are the answers to ``VIEWS`` looks at each photo in turn."""
     flips, hits = [], 0
     for at, (photo, calm) in enumerate(zip(photos, untouched, strict=True)):
         seen = found[VIEWS * at : VIEWS * (at + 1)]
@@ -152,15 +130,15 @@ def _overhang(size: tuple[int, int], view: View) -> int:
     return math.ceil(max(-min(across), max(across) - size[0], -min(along), max(along) - size[1], 0.0)) + 1
 
 
-def _read_views(
-    folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, seed: int, shake: Shake
-) -> Iterable[Tensor]:
+def read_views(
+    folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, *, seed: int, by: Shake
+) -> Iterator[Tensor]:
     """All looks at each photo in turn, as ``read_batches`` gives photos; each photo is decoded once."""
     step = BATCH // VIEWS
     for start in range(0, len(photos), step):
         seen = [
             pixels
             for photo in photos[start : start + step]
-            for pixels in see(read_photo(folder, photo), draw_views(photo, seed, shake), contract)
+            for pixels in see(read_photo(folder, photo), draw_views(photo, seed, by), contract)
         ]
         yield torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)

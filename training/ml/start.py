@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from training.ml import looks
 from training.ml.contract import Progress, RunSpec
 from training.ml.saved import read_model
 from training.ml.weights import Pretrained, load_pretrained
@@ -19,6 +20,8 @@ HEAD = "head on cached features"
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """``backbone`` is None or {arch, source, sha256}; ``is_stopgap``: the weights asked for were not to be had tonight.
+
+    ``judged`` are the keys of the packs that evaluate reads and leaves.
 
     Raises ``ProblemsFoundError`` for weights at fault.
     """
@@ -32,11 +35,12 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         return _none("There are no pretrained weights to make features with.", is_stopgap=is_stopgap)
     save_file(start.backbone, out / BACKBONE)
     backbone = {"arch": spec.arch, "source": start.source, "sha256": sha256_of(out / BACKBONE)}
-    return {"backbone": backbone, "note": "", "is_stopgap": is_stopgap}
+    judged = looks.keys(spec, backbone["sha256"])
+    return {"backbone": backbone, "judged": judged, "note": "", "is_stopgap": is_stopgap}
 
 
 def _none(note: str, *, is_stopgap: bool = False) -> dict[str, Any]:
-    return {"backbone": None, "note": note, "is_stopgap": is_stopgap}
+    return {"backbone": None, "judged": [], "note": note, "is_stopgap": is_stopgap}
 
 
 def _backbone_of_production(spec: RunSpec, work: Work, progress: Progress) -> Pretrained | None:

@@ -1,0 +1,52 @@
+"""Rows of packs as tensors."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.ml.contract import ManifestPhoto, a_problem
+from training.ml.packs import Pack, PackBrokenError, open_pack
+
+ROWS_AT_ONCE = 4096
+
+
+def find_packs(paths: Iterable[Path], key: str) -> list[Pack]:
+    """Those with rows of that key; broken ones and others are passed over."""
+    found = []
+    for path in paths:
+        try:
+            pack = open_pack(path)
+        except (PackBrokenError, FileNotFoundError):
+            continue
+        if pack.head.key == key and pack.head.photos:
+            found.append(pack)
+    return found
+
+
+def gather(packs: Sequence[Pack], photos: Sequence[ManifestPhoto]) -> Tensor:
+    """Float32 (photos, width), a few thousand rows at once: only the answer itself is held whole.
+
+    Raises ``ProblemsFoundError`` where a photo has no row.
+    """
+    where: dict[bytes, tuple[int, int]] = {}
+    for number, pack in enumerate(packs):
+        where |= {digest: (number, row) for row, digest in enumerate(pack.digests)}
+    known = [place for place in (where.get(bytes.fromhex(photo.sha256)) for photo in photos) if place is not None]
+    if len(known) < len(photos):
+        raise a_problem(
+            "Features of photos are missing", f"{len(photos) - len(known)} of {len(photos)}",
+            "a row in features/ or embed/ for each", "Run embed again.",
+        )  # fmt: skip
+    places = np.array(known)
+    features = torch.empty(len(places), packs[0].head.width)
+    for number, pack in enumerate(packs):
+        shape = (pack.head.photos, pack.head.width)
+        stored = np.memmap(pack.path, "<f2", "r", pack.head.rows_at, shape)
+        wanted = np.flatnonzero(places[:, 0] == number)
+        for start in range(0, len(wanted), ROWS_AT_ONCE):
+            part = wanted[start : start + ROWS_AT_ONCE]
+            features[torch.from_numpy(part)] = torch.from_numpy(stored[places[part, 1]].astype(np.float32))
+    return features
