@@ -1,4 +1,4 @@
-"""Where a project names several networks, one is chosen before the night's other work; where it names one, nothing is."""
+"""Several networks named: one is chosen before the night's other work. Where one is named, nothing is run for it."""
 
 from training.domain import stages
 from training.domain.shifts import Shift
