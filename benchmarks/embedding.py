@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from training.ml.engine import open_engine, write_features
 from training.ml.lines import Progress
 from training.ml.networks import Network, ready_to_export
 from training.ml.photos import BATCH, read_batches
+from training.ml.session import open_session
 
 PHOTOS = int(os.environ.get("EMBEDDING_PHOTOS", "384"))
 CHOSEN = tuple(filter(None, os.environ.get("EMBEDDING_ARCHES", "").split(","))) or ARCHES
@@ -55,7 +56,7 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
     network = Network(arch, _contract(), 10)
     work = count_multiply_adds(network, SIZE)
     ways: dict[str, Embed] = {
-        "ours": lambda where, which: list(embed_photos(network, where, which, QUIET, threads=CORES)),
+        "ours": lambda where, which: list(_ours(network, where, which)),
         "PyTorch": _eager(network),
         "ONNX Runtime": _onnx(network),
     }
@@ -84,6 +85,11 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
     step = min(_seconds(lambda: _step(network)) for _ in range(ROUNDS))
     emit(f"embedding: {arch}, the same in a training step", round(3 * BATCH * work / step / gemm, 3))
     return ratio >= LEAST
+
+
+def _ours(network: Network, folder: Path, photos: Sequence[ManifestPhoto]) -> Iterator[object]:
+    session = open_session(write_features(network), CORES)
+    return embed_photos(session, folder, photos, network.contract, QUIET, threads=CORES)
 
 
 def _eager(network: Network) -> Embed:

@@ -1,9 +1,9 @@
 """CPU of a photo whose features are known, against looking at it: a night costs what is new, not what there is.
 
-Looking: decoding phone-sized photos and running the backbone, the slope between a few and many photos. Knowing: all
-that a night does for each photo it has features of, between the frozen snapshot and the head: seeing what is missing,
-that every photo is still accepted, bringing the packs, reading manifest and rows. CPU seconds of this process,
-threads and all; the database's own are beside them. FEATURES_KNOWN=1000,10000 and FEATURES_ARCHES choose.
+Looking: decoding phone-sized photos and running the backbone, the slope between few and many photos. Knowing: all that
+a night does for each photo it has features of, between the frozen snapshot and the head: seeing what is missing, that
+every photo is still accepted, bringing the packs, reading manifest and rows. CPU seconds of this process, threads and
+all; the database's own are beside them. FEATURES_KNOWN=1000,10000 and FEATURES_ARCHES choose.
 """
 
 import hashlib
@@ -70,15 +70,17 @@ def main() -> bool:
 def _look(arch: str) -> float:
     """CPU seconds of one more photo."""
     from training.ml.embed import embed_photos
+    from training.ml.engine import write_features
     from training.ml.networks import Network
+    from training.ml.session import open_session
 
-    network = Network(arch, CONTRACT, len(LABELS))
+    session = open_session(write_features(Network(arch, CONTRACT, len(LABELS))), embedding.CORES)
     with tempfile.TemporaryDirectory(prefix="daybreak-features-") as folder:
         photos = embedding.draw(Path(folder), MANY)
         spent = []
         for some in (photos[:FEW], photos):
             began = time.process_time()
-            for _ in embed_photos(network, Path(folder), some, embedding.QUIET, threads=embedding.CORES):
+            for _ in embed_photos(session, Path(folder), some, CONTRACT, embedding.QUIET, threads=embedding.CORES):
                 pass
             spent.append(time.process_time() - began)
     return (spent[1] - spent[0]) / (MANY - FEW)

@@ -17,6 +17,7 @@ class Release(models.Model):
     origin = models.CharField(max_length=100)  # what asked for it, e.g. "run:12"; publishing twice is one release
     labels = models.JSONField()  # [{slug, name}] in output order
     input_contract = models.JSONField()
+    rejection = models.JSONField(null=True)  # from what probability on an answer is worth giving; null: nobody knows
     metrics = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -122,7 +122,7 @@ def make_run(project: Project, night: date = NIGHT, state: str = RunState.PUBLIS
 
 
 def add_stage(run: Run, name: str) -> Stage:
-    results = {"snapshot": SNAPSHOT, "choose": CHOOSE, "fit": FIT, "evaluate": EVALUATE, "verify": VERIFY}
+    results = {"snapshot": SNAPSHOT, "choose": CHOOSE, "fit": FIT, "evaluate": EVALUATE, "verify": VERIFY, "gate": GATE}
     return Stage.objects.create(
         run=run,
         name=name,
@@ -210,7 +210,37 @@ EVALUATE: dict[str, Any] = {
         "accuracy": 0.971, "accuracy_untouched": 0.975,
     },
     "cost": {"multiply_adds": 54_921_296, "bytes_int8": 1_008_480, "latency_ms": 4.93, "machine": "a processor"},
+    "rejection": {
+        "score": "top_probability", "cost": 5, "why": "",
+        "learned_from": {"negatives": 131, "volunteers": 17, "left_out": 1116},
+        "thresholds": [
+            {
+                "cost": cost, "threshold": threshold, "negatives": {"photos": 32, "none": none},
+                "right": {"photos": 162, "none": lost}, "wrong": {"photos": 4, "none": avoided},
+            }
+            for cost, threshold, none, lost, avoided in (
+                (1, 0.512, 21, 1, 1), (5, 0.811, 27, 9, 2), (20, 0.934, 31, 24, 3),
+            )
+        ],
+    },
     "production": {"labels": ["5", "10", "20"], "per_label": _score((0.976, 0.976, 0.905, 0.0))},
+}  # fmt: skip
+
+
+def _calibrated(error: float, overconfidence: float, rights: Sequence[float]) -> dict[str, Any]:
+    bins = [{"photos": 20 + at, "sure": 0.65 + 0.049 * at, "right": right} for at, right in enumerate(rights)]
+    return {"error": error, "overconfidence": overconfidence, "bins": bins}
+
+
+GATE: dict[str, Any] = {
+    "decision": "publish",
+    "figures": {
+        "calibration": {
+            "photos": 166, "difference": -0.007, "lower_bound": -0.021,
+            "candidate": _calibrated(0.031, 0.012, (0.7, 0.72, 0.74, 0.85, 0.86, 0.9, 0.97, 1.0)),
+            "other": _calibrated(0.042, 0.019, (0.55, 0.7, 0.72, 0.74, 0.83, 0.88, 0.96, 0.98)),
+        }
+    },
 }  # fmt: skip
 VERIFY: dict[str, list[dict[str, Any]]] = {
     "artifacts": [

@@ -52,6 +52,6 @@ class FeaturePackAdmin(ReadOnly):
 
 @admin.register(SplitSide)
 class SplitSideAdmin(ReadOnly):
-    list_display = ("project", "group", "side", "created_at")
+    list_display = ("project", "group", "side", "created_at", "retired_on")
     list_filter = ("side", "project")
     list_select_related = ("project",)

@@ -104,12 +104,16 @@ class Shard(models.Model):
 
 
 class SplitSide(models.Model):
-    """The side one volunteer is on (or one photo of a burst, where volunteers are unknown). Never changes."""
+    """The side one volunteer is on (or one photo of a burst, where volunteers are unknown).
+
+    It changes once at most, from golden to train, when the volunteer retires.
+    """
 
     project = models.ForeignKey("collector.Project", on_delete=models.CASCADE, related_name="+")
     group = models.CharField(max_length=80)  # "v:" and a volunteer's pseudonym, or "p:" and a photo's
     side = models.CharField(max_length=6, choices=Side)
     created_at = models.DateTimeField(db_default=Now())
+    retired_on = models.DateField(null=True, blank=True)  # the night that moved it to train
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["project", "group"], name="one_side_per_group")]

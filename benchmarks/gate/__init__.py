@@ -27,6 +27,7 @@ MARGIN = 0.01  # a project's default
 SEED = 20_000_101
 SIZES = (Size(100), Size(350), Size(1000), Size(2000), Size(5000))
 BUSY = (Size(350, 50), Size(2000, 50))  # few volunteers with fifty photos each
+FEW = (Size(40, 10), Size(100, 25), Size(352, 88), Size(176, 88))  # four volunteers, and two: too few to be resampled
 KINDS = (  # how much better, and which real model stands behind it; production itself: alike but for those points
     Kind(-2.0, "weak"), Kind(-2.0, "production"), Kind(-1.0, "weak"), Kind(0.0, RIVAL),
     Kind(1.0, "strong"), Kind(2.0, "strong"), Kind(3.0, "strong"),
@@ -43,7 +44,7 @@ def main() -> bool:
         return True
     work = Path(os.environ.get("BENCH_WORK") or tempfile.gettempdir())
     pool = make_pool(read_or_make(work / "daybreak-gate-answers.csv", shared))
-    cells = [cell for size in (*SIZES, *BUSY) for cell in _judge(pool, size)]
+    cells = [cell for size in (*SIZES, *BUSY, *FEW) for cell in _judge(pool, size)]
     if page := os.environ.get("GATE_PAGE"):
         write_page(Path(page), cells)
     met = [_emit(cell) for cell in cells]

@@ -21,7 +21,9 @@ from sklearn.preprocessing import StandardScaler
 
 from training.ml.contract import InputContract, ManifestPhoto, Progress
 from training.ml.embed import embed_photos
+from training.ml.engine import write_features
 from training.ml.networks import Network
+from training.ml.session import open_session
 from training.ml.weights import read_backbone
 
 ARCH = "squeezenet1_0"
@@ -81,8 +83,10 @@ def _embed(shared: Path, rows: Rows) -> npt.NDArray[np.float32]:
     network.backbone.load_state_dict(read_backbone(shared / "pretrained" / f"{ARCH}-imagenet1k.safetensors", ARCH))
     with tempfile.TemporaryDirectory(prefix="daybreak-gate-") as name:
         photos = [_laid_out(shared / "sign-digits" / row["file"], row, Path(name)) for row in rows]
-        parts = embed_photos(network, Path(name), photos, Progress("gate", human=True), threads=os.cpu_count() or 1)
-        return np.concatenate([part.float().numpy() for part in parts])
+        cores, progress = os.cpu_count() or 1, Progress("gate", human=True)
+        session = open_session(write_features(network), cores)
+        parts = list(embed_photos(session, Path(name), photos, network.contract, progress, threads=cores))
+        return np.concatenate(parts).astype(np.float32)
 
 
 def _laid_out(path: Path, row: dict[str, str], folder: Path) -> ManifestPhoto:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
@@ -35,6 +35,9 @@ class Project(models.Model):
     fit_budget_s = models.PositiveIntegerField(default=1800)  # wall seconds a night may spend fitting
     min_golden_per_label = models.PositiveSmallIntegerField(default=10)
     margin = models.FloatField(default=0.01)  # non-inferiority margin of the gate, as a share of answers
+    wrong_answer_cost = models.PositiveSmallIntegerField(  # how many times worse than "none of these" a wrong answer is
+        default=5, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
     second_opinion_share = models.FloatField(default=0.05)  # of the photos served: already decided by somebody else
     gold_share = models.FloatField(default=0.03)  # of the photos served: their answer is settled
     split_secret = models.CharField(max_length=64)  # keys the hash that sorts volunteers into train and golden

@@ -53,7 +53,7 @@ class Phone:
             part = photos[start : start + AT_ONCE]
             rows = self._run("classify", *(str(path) for path, _ in part))["photos"]
             for (path, shot), row in zip(part, rows, strict=True):
-                said = str(row.get("label", ""))
+                said = "" if row.get("none_of_these") else str(row.get("label", ""))
                 answers.append(
                     Answer(path.name, shot.label, said, round(float(row.get("probability", 0)), 4), said == shot.label)
                 )

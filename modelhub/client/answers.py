@@ -14,6 +14,7 @@ SPEC = 1
 MAX_JUMP = 1_000_000  # a thief of the key could else push phones to a number that is never reached again
 SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+SCORE = "top_probability"  # of a rejection: the only one there is
 FIELDS = ("project", "channel", "iface", "platform", "runtime")
 
 
@@ -56,13 +57,14 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release on offer; ``input`` and ``labels`` say how to use its files."""
+    """A release on offer; ``input`` and ``labels`` say how to use its files, ``rejection`` when not to answer."""
 
     version: str
     rollout: Mapping[str, Any]
     artifacts: tuple[Artifact, ...]
     input: Mapping[str, Any]
     labels: tuple[Mapping[str, str], ...]
+    rejection: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +180,18 @@ def _read_release(raw: Mapping[str, Any]) -> Release:
         artifacts=tuple(_read_artifact(one) for one in raw["artifacts"]),
         input=dict(raw["input"]),
         labels=tuple({"slug": str(one["slug"]), "name": str(one["name"])} for one in raw["labels"]),
+        rejection=_read_rejection(raw.get("rejection")),
     )
+
+
+def _read_rejection(raw: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """None also where the score is one that this client does not know: then it answers always, as before."""
+    if raw is None or raw["score"] != SCORE:
+        return None
+    thresholds = [{"cost": float(one["cost"]), "threshold": float(one["threshold"])} for one in raw["thresholds"]]
+    if not thresholds or not all(0 <= one["threshold"] <= 1 for one in thresholds):
+        raise ValueError(f"thresholds {raw['thresholds']!r}")
+    return {"score": SCORE, "cost": float(raw["cost"]), "thresholds": thresholds}
 
 
 def _read_artifact(raw: Mapping[str, Any]) -> Artifact:

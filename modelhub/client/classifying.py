@@ -1,6 +1,6 @@
 """Naming photos with the model in use, as its signed document says it must be used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,17 @@ from modelhub.client.pictures import prepare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the model says about one photo; ``scores`` holds every label's probability."""
+    """What the model says about one photo; ``scores`` holds every label's probability.
+
+    Where ``none_of_these``, the likeliest label is too unlikely to be told: a wrong answer would cost more than none.
+    """
 
     photo: str
     label: str
     name: str
     probability: float
     scores: dict[str, float]
+    none_of_these: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -64,4 +68,17 @@ class Classifier:
             name=labels[best]["name"],
             probability=scores[best],
             scores={label["slug"]: score for label, score in zip(labels, scores, strict=True)},
+            none_of_these=scores[best] < least_probability(self.current.get("rejection")),
         )
+
+
+def least_probability(rejection: Mapping[str, Any] | None) -> float:
+    """From which top probability on an answer is given, at the release's own cost of a wrong one; 0 means always.
+
+    Of the costs measured, the smallest that is no smaller, else the largest.
+    """
+    if rejection is None:
+        return 0.0
+    rows = sorted((one["cost"], one["threshold"]) for one in rejection["thresholds"])
+    enough = [threshold for cost, threshold in rows if cost >= rejection["cost"]]
+    return float(enough[0] if enough else rows[-1][1])

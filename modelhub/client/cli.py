@@ -72,7 +72,8 @@ def _print_answers(answers: Sequence[Any]) -> None:
     width = max((len(one.photo) for one in answers if isinstance(one, Named)), default=0)
     for one in answers:
         if isinstance(one, Named):
-            print(f"{one.photo:<{width}}  {one.name}  {one.probability:.1%}")
+            said = "none of these" if one.none_of_these else f"{one.name}  {one.probability:.1%}"
+            print(f"{one.photo:<{width}}  {said}")
         else:
             print(one, file=sys.stderr)
 

@@ -61,7 +61,10 @@ class Home:
         return self.models / sha256 / f"model.{extension}"
 
     def current(self) -> dict[str, Any] | None:
-        """The model in use: {version, sha256, file, runtime, precision, tensor_input, input, labels}, or None."""
+        """The model in use, or None.
+
+        {version, sha256, file, runtime, precision, tensor_input, input, labels, rejection}
+        """
         return read_json(self.folder / "current.json")
 
     def install(self, part: Path, target: Path) -> None:

@@ -102,6 +102,7 @@ def _take(
         "tensor_input": dict(artifact.tensor_input),
         "input": dict(release.input),
         "labels": [dict(label) for label in release.labels],
+        "rejection": release.rejection,
     }
     same = home.current() == pointer and not progress.received
     home.switch(pointer)

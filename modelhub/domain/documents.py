@@ -126,6 +126,7 @@ def _describe_release(release: Release, artifacts: list[Artifact], issued_at: da
         "artifacts": [_describe_artifact(artifact) for artifact in artifacts],
         "input": release.input_contract,
         "labels": release.labels,
+        **({"rejection": release.rejection} if release.rejection else {}),
         "golden_vectors": [],
     }
 

@@ -40,9 +40,12 @@ def publish(
     input_contract: dict[str, Any],
     metrics: dict[str, Any],
     artifacts: Sequence[ArtifactFile],
+    rejection: dict[str, Any] | None = None,
     channel: str = STABLE,
 ) -> Release:
     """Publish a release and point ``channel`` at it. The same ``origin`` again gives the same release.
+
+    ``rejection`` is ``{score, cost, thresholds: [{cost, threshold}]}``, or None where phones shall always answer.
 
     Bytes first, each read back; then one transaction with release, artifacts, channel and signed documents. Killed in
     between, it leaves at most bytes that nothing points at, which the next call finds.
@@ -66,6 +69,7 @@ def publish(
             origin=origin,
             labels=list(labels),
             input_contract=input_contract,
+            rejection=rejection,
             metrics=metrics,
         )
         Artifact.objects.bulk_create(_row(release, file) for file in artifacts)

@@ -48,7 +48,7 @@ def told(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     done = subprocess.run(
         [
             *(sys.executable, "-m", "config.demo", "--photos", str(photos), "--no-serve", "--json", str(report)),
-            *("--volunteers", "12", "--pretrained", str(weights)),  # a head is learned in seconds
+            *("--pretrained", str(weights)),  # a head is learned in seconds
         ],
         cwd=ROOT,
         env={**environment, "DAYBREAK_HOME": str(home)},

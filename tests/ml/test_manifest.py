@@ -22,7 +22,7 @@ PHOTOS = st.builds(
 def problems_of(work: Path) -> list[contract.Problem]:
     """What the first stage says of a work folder."""
     with pytest.raises(contract.ProblemsFoundError) as caught:
-        making.run_stage("embed", work)
+        making.run_stage("start", work)
     return list(caught.value.problems)
 
 

@@ -45,7 +45,7 @@ def copy_of(night: Night, folder: Path, *stages: str) -> Path:
 @pytest.mark.parametrize("stage", contract.STAGES)
 def test_stage_leaves_exactly_the_files_the_contract_names(night: Night, stage: str) -> None:
     found = {path.relative_to(night.work / stage).as_posix() for path in (night.work / stage).rglob("*")}
-    unneeded = {"careless.safetensors"}  # these photos are small, and nobody shrinks them
+    unneeded = {"careless.safetensors", "unlabelled.safetensors"}  # small photos are not shrunk, and all have labels
     assert found == {*contract.STAGE_FILES[stage], "result.json"} - unneeded
 
 
@@ -223,6 +223,7 @@ def test_evaluate_with_a_model_in_production_scores_both(night: Night, tmp_path:
     assert result["production"]["stability"] == result["stability"]
     line = json.loads((work / "evaluate" / "predictions.jsonl").read_text().splitlines()[0])
     assert line["production_answer"] == line["answer"]
+    assert line["production_probability"] == line["probability"]
 
 
 def test_verify_of_a_file_that_was_changed_afterwards_refuses_it(night: Night, tmp_path: Path) -> None:

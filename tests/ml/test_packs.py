@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from tests.ml import making
 from training.ml import contract, networks
 from training.ml.architectures import ARCHITECTURES
 from training.ml.packs import ROWS
@@ -77,3 +78,8 @@ def test_rows_mean_what_they_meant_when_their_number_was_given() -> None:
     assert {arch: ARCHITECTURES[arch].taps for arch in ("squeezenet1_0", "mobilenet_v2")} == {
         "squeezenet1_0": (5, 8, 10, 12), "mobilenet_v2": (6, 13, 17, 18),
     }  # fmt: skip
+
+
+def test_embedding_does_not_load_pytorch_which_takes_seconds() -> None:
+    ran = making.run_python("import sys, training.ml.embed; print('torch' in sys.modules)")
+    assert ran.lines == ["False"], ran.stderr

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,14 @@ def test_photo_with_other_bytes_than_were_reviewed_is_refused(tmp_path: Path) ->
 def test_photo_whose_bytes_are_missing_is_named(tmp_path: Path) -> None:
     photo = contract.ManifestPhoto("p-9", "0" * 64, "circle", "v1", "train")
     assert problem_of(tmp_path, photo).what == "The bytes of photo p-9 are missing"
+
+
+def test_stage_that_lacks_a_photo_ends_with_3_so_that_a_supervisor_may_bring_it(tmp_path: Path) -> None:
+    work = making.make_work(tmp_path, making.make_photos(tmp_path, volunteers=4, golden=1), arch="squeezenet1_1")
+    shutil.rmtree(work / "photos")
+    making.run_stage("start", work)
+    ran = making.run_command("fit", "--spec", work / "spec.json", "--in", work)
+    assert (ran.status, ran.of("problem")[0]["allowed"]) == (contract.EXIT_PHOTOS, "every photo of the manifest")
 
 
 @pytest.mark.parametrize("data", [b"", b"not a photo", making.draw("circle", 1, 1)[:300]], ids=["empty", "text", "cut"])

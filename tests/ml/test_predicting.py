@@ -113,5 +113,5 @@ def test_answers_are_those_of_the_network_itself(work: Work, out: Path) -> None:
 
 def test_keys_of_the_start_stage_are_those_of_the_packs_evaluate_leaves(night: Night) -> None:
     packs = [contract.open_pack(path) for path in (night.work / "evaluate").glob("*.safetensors")]
-    keys = dict(zip(("golden", "careless", "shaken"), night.result("start")["judged"], strict=True))
+    keys = dict(zip(("golden", "careless", "shaken", "unlabelled"), night.result("start")["judged"], strict=True))
     assert {pack.path.stem: pack.head.key for pack in packs} == {name: keys[name] for name in ("golden", "shaken")}

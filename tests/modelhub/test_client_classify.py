@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from modelhub.client.classifying import least_probability
 from modelhub.client.cli import main
 from modelhub.client.faults import Refused
 from modelhub.client.pictures import prepare
@@ -79,6 +80,41 @@ def test_classify_prints_label_and_probability(home: Path, tmp_path: Path, capsy
     photo = paint(tmp_path, "red")
     assert main(["classify", photo, "--home", str(home)]) == 0
     assert capsys.readouterr().out == f"{photo}  Red  100.0%\n"
+
+
+REJECTION = {
+    "score": "top_probability", "cost": 5,
+    "thresholds": [{"cost": 1, "threshold": 0.5}, {"cost": 5, "threshold": 0.8}, {"cost": 20, "threshold": 0.9}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cost", "least"), [(1, 0.5), (2, 0.8), (5, 0.8), (20, 0.9), (21, 0.9)])
+def test_threshold_is_that_of_the_next_larger_cost(cost: float, least: float) -> None:
+    assert least_probability({**REJECTION, "cost": cost}) == least
+
+
+def test_a_release_without_thresholds_always_answers() -> None:
+    assert least_probability(None) == 0
+
+
+def test_classify_says_none_of_these_where_the_model_is_not_sure_enough(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(home, tiny.make_tflite(), rejection=REJECTION)
+    red, grey = paint(tmp_path, "red"), paint(tmp_path, "gray")
+    assert main(["classify", red, grey, "--home", str(home)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("  Red  100.0%")
+    assert second == f"{grey}  none of these"
+
+
+def test_classify_as_json_keeps_the_likeliest_label_and_says_that_it_is_none(
+    classify: Classify, home: Path, tmp_path: Path
+) -> None:
+    install(home, tiny.make_tflite(), rejection=REJECTION)
+    _, said = classify(paint(tmp_path, "red"), paint(tmp_path, "gray"))
+    assert [photo["none_of_these"] for photo in said["photos"]] == [False, True]
+    assert said["photos"][1]["probability"] < 0.8
 
 
 def test_classify_goes_on_after_a_photo_it_cannot_read(classify: Classify, home: Path, tmp_path: Path) -> None:

@@ -112,6 +112,13 @@ def tampered() -> bytes:
     return json.dumps(envelope | {"payload": base64.b64encode(json.dumps(document).encode()).decode()}).encode()
 
 
+def with_rejection(**changes: Any) -> dict[str, Any]:
+    document = make(seq=6)
+    learned = {"score": "top_probability", "cost": 5, "thresholds": [{"cost": 5, "threshold": 0.8}]}
+    document["releases"][0]["rejection"] = learned | changes
+    return document
+
+
 def other_file(path: str) -> dict[str, Any]:
     return with_artifact(sha256=digest(b"other"), size_bytes=5, path=path)
 
@@ -161,8 +168,19 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "file on another server": (lambda: sign(other_file("//evil.example/x")), "malformed"),
     "file at an address": (lambda: sign(other_file("https://evil.example/x")), "malformed"),
     "file of a huge size": (lambda: sign(with_artifact(sha256="1" * 64, size_bytes=10**12)), "at most 200,000,000"),
+    "threshold beyond 1": (
+        lambda: sign(with_rejection(thresholds=[{"cost": 5, "threshold": 1.5}])),
+        "malformed",
+    ),
+    "no threshold at all": (lambda: sign(with_rejection(thresholds=[])), "malformed"),
     "digest that leaves the folder": (lambda: sign(with_artifact(sha256="../../../../etc/passwd")), "malformed"),
 }
+
+
+def test_score_of_a_later_server_is_left_alone(fetch: Fetch, server: Answers, home: Path) -> None:
+    server.document(sign(with_rejection(score="energy", thresholds=[{"below": 3}])))
+    assert fetch()[0] == 0
+    assert json.loads((home / "current.json").read_text())["rejection"] is None
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -46,6 +46,16 @@ def test_document_lives_as_long_as_the_setting_says(release: Release, settings: 
     assert payload["seq"] == document.seq
 
 
+def test_document_says_when_not_to_answer_where_that_was_learned(hub: Path) -> None:
+    learned = {"score": "top_probability", "cost": 5, "thresholds": [{"cost": 5, "threshold": 0.8}]}
+    publish(make_files(hub), rejection=learned)
+    assert read(one())["releases"][0]["rejection"] == learned
+
+
+def test_document_of_a_release_that_always_answers_says_nothing_of_it(release: Release) -> None:
+    assert "rejection" not in read(one())["releases"][0]
+
+
 def test_refresh_leaves_fresh_documents_alone(release: Release) -> None:
     grow_old(0.4)
     before = bytes(one().envelope)

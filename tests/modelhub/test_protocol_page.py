@@ -15,6 +15,7 @@ from PIL import Image
 from modelhub.api.latest import FIELDS
 from modelhub.client.answers import Request, Seen, accept
 from modelhub.client.choices import place_of
+from modelhub.client.classifying import least_probability
 from modelhub.client.faults import Refused
 from modelhub.client.keys import PAYLOAD_TYPE, open_envelope, pae, read_keys
 from modelhub.client.pictures import cut
@@ -60,6 +61,7 @@ def test_vector_of_the_document_is_accepted_and_refused_as_said() -> None:
     on_time = datetime(2026, 11, 22, tzinfo=UTC)
     document = accept(payload, ASKED, None, device_clock=on_time)
     assert document.seq == 12
+    assert document.releases[0].rejection is None  # as in documents from before there was one
     with pytest.raises(Refused, match="number 13 was seen"):
         accept(payload, ASKED, Seen(13, document.issued, ""), device_clock=on_time)
     with pytest.raises(Refused, match="expired"):
@@ -69,6 +71,12 @@ def test_vector_of_the_document_is_accepted_and_refused_as_said() -> None:
 def test_vector_of_places() -> None:
     vectors = json.loads(block("places"))
     assert [place_of(one["salt"], one["seed"]) for one in vectors] == [one["place"] for one in vectors]
+
+
+@pytest.mark.parametrize("one", json.loads(block("rejections"))["answers"], ids=str)
+def test_vector_of_rejections(one: dict[str, Any]) -> None:
+    rejection = json.loads(block("rejections"))["rejection"] | {"cost": one["cost"]}
+    assert (one["top"] >= least_probability(rejection)) is one["is_answer"]
 
 
 @pytest.mark.parametrize("one", json.loads(block("cuts")), ids=lambda one: "x".join(map(str, one["photo"])))

@@ -23,7 +23,7 @@ def answers(wins: int, losses: int, same: int, *, volunteers: int = 10, label: s
 
 @st.composite
 def photos(draw: st.DrawFn) -> list[Answer]:
-    one = st.tuples(st.integers(0, 8), *[st.sampled_from(LABELS)] * 3)
+    one = st.tuples(st.integers(0, draw(st.sampled_from([1, 8]))), *[st.sampled_from(LABELS)] * 3)
     return [Answer(f"v{who}", *rest) for who, *rest in draw(st.lists(one, min_size=1, max_size=60))]
 
 
@@ -91,9 +91,22 @@ def test_the_bound_lies_above_the_truth_on_one_night_of_twenty_at_most(people: i
     assert over <= RISK + 2 * math.sqrt(RISK * (1 - RISK) / len(nights))
 
 
-def test_few_golden_volunteers_are_not_resampled() -> None:
+def test_few_golden_volunteers_are_not_resampled_but_ten_photos_of_each() -> None:
     found = comparing.compare(answers(20, 1, 60, volunteers=2))
-    assert (found.by, found.groups) == ("photos", 81)
+    assert (found.by, found.groups) == ("photos", 20)
+    assert comparing.compare(answers(2, 1, 12, volunteers=2)).groups == 15
+
+
+@pytest.mark.parametrize(("people", "each"), [(1, 50), (2, 10), (2, 88), (4, 25), (4, 88)])
+def test_photos_by_few_people_show_no_worse_model_to_be_no_worse(people: int, each: int) -> None:
+    random, losses = np.random.default_rng(11), 0.02
+    nights = [comparing.compare(_mixed(random, people=people, each=each, losses=losses)) for _ in range(400)]
+    assert np.mean([night.lower_bound > -losses for night in nights]) <= RISK
+
+
+def test_more_photos_of_the_same_few_people_show_nothing_more() -> None:
+    few, many = (comparing.compare(answers(0, 0, 4 * each, volunteers=4)).lower_bound for each in (10, 1000))
+    assert few == many == pytest.approx(-3 / 40, rel=0.1)
 
 
 def test_a_label_that_fell_is_named_with_its_figures() -> None:

@@ -44,6 +44,15 @@ def is_gone(pid: int, *, within_s: float = 5) -> bool:
     return False
 
 
+def test_a_child_that_lacks_photos_says_so_in_another_way_than_one_that_refuses(tmp_path: Path) -> None:
+    line = {"event": "problem", "what": "Gone", "value": "p-1", "allowed": "all", "do": "Bring it."}
+    with pytest.raises(children.PhotosMissingError, match="Gone"):
+        run(tmp_path, f"print({json.dumps(line)!r}); raise SystemExit(3)")
+    with pytest.raises(StageProblemError) as caught:
+        run(tmp_path, f"print({json.dumps(line)!r}); raise SystemExit(2)")
+    assert not isinstance(caught.value, children.PhotosMissingError)
+
+
 def test_a_child_is_heard_counted_and_its_chatter_logged(tmp_path: Path) -> None:
     lines = [
         {"event": "progress", "stage": "fit", "step": 2, "total": 5, "eta_s": 1.5, "message": "epoch 2"},

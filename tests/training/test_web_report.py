@@ -60,6 +60,30 @@ def addresses_of(photo: Photo) -> tuple[str, str]:
     return f"/photos/{photo.pk}/thumbnail", f"/review/euro/photos/{photo.pk}/"
 
 
+# --- probabilities -------------------------------------------------------------------------------------------------
+def test_report_says_and_draws_how_far_probabilities_can_be_believed(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    page = text_of(member)
+    assert "This night&#x27;s candidate: its probabilities are off by 3.1 points in the mean" in page
+    assert "The model in use: its probabilities are off by 4.2 points" in page
+    assert "The candidate is not more over-confident than the model in use, but less by 0.7 points." in page
+    assert page.count('<circle class="reliability-ours"') == page.count('<circle class="reliability-theirs"') == 8
+    assert "20 photos: 65.0% sure, 70.0% right (this night&#x27;s candidate)" in page
+
+
+def test_report_of_a_first_release_draws_its_own_probabilities_alone(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    alone = {name: pages.GATE["figures"]["calibration"][name] for name in ("photos", "candidate")}
+    run.stages.filter(name=StageName.GATE).update(result={"figures": {"calibration": alone}})
+    page = text_of(member)
+    assert ('class="reliability-ours"' in page, 'class="reliability-theirs"' in page) == (True, False)
+
+
+def test_report_without_probabilities_has_no_picture_of_them(member: Client, project: Project) -> None:
+    pages.make_run(project).stages.filter(name=StageName.GATE).update(result={"figures": {}})
+    assert "reliability" not in text_of(member).replace("reliability.css", "")
+
+
 # --- queries -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("count", [1, 3])
 def test_report_asks_the_same_queries_however_much_there_is(
@@ -336,3 +360,27 @@ def test_news_of_a_night_with_fewer_photos(member: Client, project: Project) -> 
     freeze(project, 0, photos=99, volunteers=8)
     freeze(project, 1, photos=100, volunteers=8)
     assert member.get(NIGHT).context["news"]["changes"] == ["1 fewer photo", "as many volunteers as before"]
+
+
+# --- none of these -------------------------------------------------------------------------------------------------
+def test_report_tells_what_answering_none_of_these_does_to_golden_photos(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    page = text_of(member)
+    assert '5 times as bad as none <span class="pill">of this project</span>' in page
+    assert '81.1% sure</td> <td class="number">84.4%<span class="interval small muted">68.2% to 93.1% of 32' in page
+    assert "Learned from 131 of them that reviewers rejected" in page
+
+
+def test_report_says_how_many_rejected_photos_are_missing(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    lacking = {**pages.EVALUATE["rejection"], "thresholds": [], "why": "12 photos are few; needed are 60"}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "rejection": lacking})
+    assert "It always answers: no threshold could be learned. 12 photos are few; needed are 60." in text_of(member)
+
+
+def test_report_without_golden_photos_of_nothing_gives_no_share(member: Client, project: Project) -> None:
+    run = pages.make_run(project)
+    (row, *_) = pages.EVALUATE["rejection"]["thresholds"]
+    alone = {**pages.EVALUATE["rejection"], "thresholds": [{**row, "negatives": {"photos": 0, "none": 0}}]}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "rejection": alone})
+    assert "none to measure on" in text_of(member)

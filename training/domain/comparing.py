@@ -7,9 +7,13 @@ as far as Student's t lies beyond the normal (Hesterberg's expanded percentile),
 there is, lost by the candidate. That gives what is exact for rare losses: no loss among n photos shows 3 / n at best.
 Where people gave more than ten photos each, it is a tenth of what one gave, for their photos are much alike.
 
+Fewer than five people cannot be resampled: two people resampled are the one, the other, or both. So their photos are,
+but as if each person had given ten at most. What one photo more of the same person shows is then worth nothing.
+
 Which resample holds which volunteer depends on their number only. So one more right answer can only raise the bound.
 """
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +29,7 @@ RESAMPLES = 2000
 SEED = 20_000_101  # fixed: the same figures give the same decision
 DRAWN_AT_ONCE = 1_000_000  # groups: 4 MB, however many volunteers a project has
 RISK = 0.05  # of calling a candidate better, or no worse, when it is not
-FEW_GROUPS = 5  # below it volunteers cannot be resampled sensibly, so photos are, and the verdict says so
+FEW_GROUPS = 5  # below it volunteers cannot be resampled sensibly, so photos are, ten of each at most
 DIFFERENT = 10  # photos of one person that tell different things, at most; the rest are more of the same
 LEAST_FALL = 0.03  # of a label's recall; less is nothing that volunteers would notice
 
@@ -34,12 +38,17 @@ Table = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One golden photo: the truth, the candidate's answer, and the other model's (None: it was not asked)."""
+    """One golden photo: the truth, the candidate's answer, and the other model's (None: it was not asked).
+
+    ``sure`` and ``other_sure`` are the probabilities they gave these answers, where that is known.
+    """
 
     volunteer: str
     label: str
     candidate: str
     other: str | None = None
+    sure: float | None = None
+    other_sure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,8 @@ class Comparison:
     """Two models on the same photos. Accuracies and differences are shares of 1; ``p_better`` is one-sided."""
 
     photos: int
-    groups: int
-    by: str  # "volunteers" or "photos": what was resampled
+    groups: int  # so many were resampled; of ``by`` photos, ten of each volunteer at most
+    by: str  # "volunteers", or "photos" where there are too few of them
     accuracy: float
     other_accuracy: float
     lower_bound: float
@@ -91,17 +100,19 @@ def compare(answers: Sequence[Answer]) -> Comparison:
         counts[volunteer] += count
         outcomes[mine, theirs] += count
     wins, losses = outcomes[True, False], outcomes[False, True]
-    groups = [(gains[name], counts[name]) for name in sorted(counts)]
-    is_grouped = len(groups) >= FEW_GROUPS
-    if not is_grouped:
-        groups = [(-1, 1)] * losses + [(0, 1)] * (len(answers) - wins - losses) + [(1, 1)] * wins
+    is_grouped = len(counts) >= FEW_GROUPS
+    groups = (
+        [(gains[name], counts[name]) for name in sorted(counts)]
+        if is_grouped
+        else _deal(wins, losses, len(answers), min(len(answers), DIFFERENT * len(counts)))
+    )
     return Comparison(
         photos=len(answers),
         groups=len(groups),
         by="volunteers" if is_grouped else "photos",
         accuracy=(outcomes[True, True] + wins) / len(answers),
         other_accuracy=(outcomes[True, True] + losses) / len(answers),
-        lower_bound=_lower_bound(np.array(groups, dtype=np.float32)),
+        lower_bound=_lower_bound(np.array(groups, dtype=np.float32), is_grouped=is_grouped),
         p_better=mcnemar(wins, losses),
     )
 
@@ -142,14 +153,34 @@ def _fall_of(label: str, tally: Mapping[tuple[str, bool, bool], int]) -> Fall:
     return Fall(label, photos, (both + wins) / photos, (both + losses) / photos, mcnemar(losses, wins))
 
 
-def _lower_bound(groups: Table) -> float:
+def _deal(wins: int, losses: int, photos: int, groups: int) -> list[tuple[int, int]]:
+    """Gains and numbers of photos of so many groups, as equally large as can be and each of photos that went alike.
+
+    So the groups differ as single photos do, but there are no more of them than the people behind them can vouch for.
+    """
+    ends = [round(place * photos / groups) for place in range(groups + 1)]
+    first_win = photos - wins
+
+    def gain(end: int) -> int:
+        """Of the first ``end`` photos, the lost ones first and the won ones last."""
+        return max(0, end - first_win) - min(end, losses)
+
+    return [(gain(end) - gain(start), end - start) for start, end in itertools.pairwise(ends)]
+
+
+def _lower_bound(groups: Table, *, is_grouped: bool) -> float:
     """The one-sided 95% bound of the difference in accuracy; ``groups`` (n, 2) are gains and numbers of photos."""
     counts = groups[:, 1].astype(float)
     alike = float(counts.sum() ** 2 / (counts**2).sum())  # so many groups of equal size would tell as much
-    lost = max(1, round(counts.sum() / (DIFFERENT * len(groups))))
+    lost = max(1, round(counts.sum() / ((DIFFERENT if is_grouped else 1) * len(groups))))
     table = np.vstack([groups, np.array([[-lost, lost]], dtype=np.float32)])
-    sums = np.concatenate([drawn @ table for drawn in _resamples(len(table))])
+    sums = resample(table)
     return float(np.quantile(sums[:, 0] / sums[:, 1], _expanded_risk(alike), method="lower"))
+
+
+def resample(table: Table) -> Table:
+    """Sums (``RESAMPLES``, columns) of as many rows of ``table`` (n, columns) as it has, drawn with replacement."""
+    return np.concatenate([drawn @ table for drawn in _resamples(len(table))])
 
 
 def _expanded_risk(groups: float) -> float:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from collector.domain import photos
 from collector.models import Project
 from foundation import blobs
-from training.domain import features
-from training.domain.manifests import read_lines
+from training.domain import features, negatives
+from training.domain.manifests import MANIFEST, read_lines
 from training.domain.queries import FINISHED
 from training.domain.splits import pseudonym
 from training.enums import Side, StageName
@@ -67,11 +67,12 @@ def _look(run: Run, erased: dict[str, datetime | None], by_manifest: dict[str, F
 def _count(snapshot: Stage, erased: dict[str, datetime | None]) -> Found:
     count, latest = 0, None
     try:
-        for line in read_lines(snapshot):
-            if line["side"] == Side.TRAIN and line["photo"] in erased:
-                count += 1
-                at = erased[line["photo"]]
-                latest = max(filter(None, (latest, at)), default=None)
+        for name in {MANIFEST, negatives.FILE} & snapshot.files.keys():
+            for line in read_lines(snapshot, name):
+                if line["side"] == Side.TRAIN and line["photo"] in erased:
+                    count += 1
+                    at = erased[line["photo"]]
+                    latest = max(filter(None, (latest, at)), default=None)
     except blobs.BlobMissing:
         logger.warning("erasures.manifest_missing run=%s", snapshot.run_id)
     return Found(count, latest)

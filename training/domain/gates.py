@@ -3,16 +3,18 @@
 First release: the candidate must be clearly better than always giving the commonest answer, that is, the one-sided 95%
 lower bound of the difference is above zero. After that, on the golden photos of labels both models know, it must be
 better (bound above zero and exact McNemar p < 0.05), or no worse by more than the project's margin and either smaller
-or able to answer a new label. No label may become clearly worse, however good the rest is. Nothing may be worse by more
-than the margin than the best release of the last 90 days. ``docs/gate.md`` says what that means on how many photos.
+or able to answer a new label. No label may become clearly worse, and its probabilities not clearly more over-confident,
+however good the rest is. Nothing may be worse by more than the margin than the best release of the last 90 days.
+``docs/gate.md`` says what that means on how many photos.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from training.domain import calibrating
 from training.domain.comparing import DIFFERENT, FEW_GROUPS, RISK, Answer, Comparison, compare, find_falls
 from training.enums import GateDecision
 
@@ -61,7 +63,13 @@ class Verdict:
 
 
 def decide(evidence: Evidence) -> Verdict:
-    """Publish or keep, and why."""
+    """Publish or keep, and why. How well the models know what they know is among the figures, whatever is decided."""
+    verdict = _decide(evidence)
+    found = calibrating.report(evidence.answers, [] if evidence.is_unchanged else _shared(evidence))
+    return replace(verdict, figures={**verdict.figures, "calibration": found}) if found else verdict
+
+
+def _decide(evidence: Evidence) -> Verdict:
     if evidence.is_unchanged:
         return Verdict(
             GateDecision.KEEP,
@@ -109,14 +117,16 @@ def _judge_first(evidence: Evidence, _: Sequence[Candidate]) -> tuple[GateDecisi
 
 def _judge_against(evidence: Evidence, shipped: Sequence[Candidate]) -> tuple[GateDecision, str, dict[str, Any]]:
     known = set(evidence.known or ())
-    both = known & set(evidence.labels)
-    shared = [one for one in evidence.answers if one.label in both and one.other is not None]
+    shared = _shared(evidence)
     if not shared:
         return GateDecision.KEEP, "there is no golden photo on which it could be compared with the model in use.", {}
     found = compare(shared)
     figures: dict[str, Any] = {"against": "model in use", **found.to_json()}
     worse = (
-        _worse_than_best(evidence, figures) or _not_as_good(found, evidence.margin) or _worse_labels(shared, figures)
+        _worse_than_best(evidence, figures)
+        or _not_as_good(found, evidence.margin)
+        or _worse_labels(shared, figures)
+        or _worse_calibrated(shared)
     )
     if worse:
         return GateDecision.KEEP, worse, figures
@@ -135,8 +145,8 @@ def _say(found: Comparison) -> str:
         f"{found.accuracy:.1%} against {found.other_accuracy:.1%} on {found.photos} golden photos "
         f"(difference at least {_points(found.lower_bound)} with 95% certainty, McNemar {_chance(found.p_better)}"
     )
-    few = f"; optimistic, because fewer than {FEW_GROUPS} volunteers took them" if found.by == "photos" else ""
-    return f"{said}{few})"
+    few = f"; fewer than {FEW_GROUPS} volunteers took them, so {DIFFERENT} of each count at most"
+    return f"{said}{few if found.by == 'photos' else ''})"
 
 
 def _not_as_good(found: Comparison, margin: float) -> str:
@@ -145,7 +155,7 @@ def _not_as_good(found: Comparison, margin: float) -> str:
         return ""
     photos = math.ceil(NO_LOSS_SHOWS / margin) if margin > 0 else 0
     people = math.ceil(photos / DIFFERENT)
-    is_too_fine = found.photos < photos or (found.by == "volunteers" and found.groups < people)
+    is_too_fine = found.photos < photos or found.groups < (people if found.by == "volunteers" else photos)
     needs = f"So fine a margin needs at least {photos} golden photos by {people} volunteers."
     advice = f" {needs}" if is_too_fine else ""
     return f"not shown to be as good within {_points(margin)}: {_say(found)}.{advice}"
@@ -163,6 +173,24 @@ def _worse_labels(shared: Sequence[Answer], figures: dict[str, Any]) -> str:
         for one in falls
     )
     return f"clearly worse on {' and '.join(said)}."
+
+
+def _worse_calibrated(shared: Sequence[Answer]) -> str:
+    """An app that trusts the probabilities would show more wrong answers than before, although no more are wrong."""
+    found = calibrating.compare(shared)
+    if found is None or not found.is_worse:
+        return ""
+    surer = [_points(one.overconfidence) for one in (found.candidate, found.other)]
+    return (
+        f"clearly more over-confident: surer than right by {surer[0]} in the mean on {found.photos} golden photos, "
+        f"against {surer[1]} of the model in use."
+    )
+
+
+def _shared(evidence: Evidence) -> list[Answer]:
+    """Photos of labels that the candidate and the model in use both know, with both answers."""
+    both = set(evidence.known or ()) & set(evidence.labels)
+    return [one for one in evidence.answers if one.label in both and one.other is not None]
 
 
 def _worse_than_best(evidence: Evidence, figures: dict[str, Any]) -> str:

@@ -87,6 +87,7 @@ def _spec(run: Run, snapshot: contract.Snapshot) -> contract.RunSpec:
                 "pretrained": _start(run),
                 "seed": SEED,
                 "fit_budget_s": project.fit_budget_s,
+                "wrong_answer_cost": project.wrong_answer_cost,
                 "threads": count_cores(),
                 "capture_profile": project.capture_profile,
             }

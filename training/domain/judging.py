@@ -48,7 +48,7 @@ def gather(shift: Shift, production: Run | None, known: list[str] | None) -> gat
         raise NightFailedError("The candidate has not been evaluated.")
     lines = list(_read(folder / PREDICTIONS))
     return gates.Evidence(
-        answers=[_answer(line, line.get("production_answer")) for line in lines],
+        answers=[_answer(line, line.get("production_answer"), line.get("production_probability")) for line in lines],
         artifacts=_candidates(shift.run),
         labels=[label["slug"] for label in shift.run.inputs["spec"]["labels"]],
         margin=project.margin,
@@ -72,8 +72,8 @@ def _candidates(run: Run) -> list[gates.Candidate]:
     ]
 
 
-def _answer(line: dict[str, Any], other: str | None) -> comparing.Answer:
-    return comparing.Answer(line["volunteer"], line["label"], line["answer"], other)
+def _answer(line: dict[str, Any], other: str | None, other_sure: float | None = None) -> comparing.Answer:
+    return comparing.Answer(line["volunteer"], line["label"], line["answer"], other, line["probability"], other_sure)
 
 
 def _against_best(run: Run, lines: list[dict[str, Any]], production: Run | None) -> list[comparing.Answer]:

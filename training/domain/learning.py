@@ -1,12 +1,13 @@
 """The stages that learn: each a child on the night's folder, its output stored, or found done on the same inputs."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, probes, shards, snapshots, stages
+from training.domain import embedding, negatives, probes, shards, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -57,8 +58,16 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
 
 
 def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
+    """The stage on the photos it is known to read; on all where it wants others, which only it can tell."""
     snapshots.materialise(shift, _pictures_for(shift, name))
-    return children.run_child(order, hear=lambda line: stages.pass_on(shift, name, line), beat=shift.beat)
+    if name == StageName.EVALUATE:
+        negatives.materialise(shift)
+    hear = partial(stages.pass_on, shift, name)
+    try:
+        return children.run_child(order, hear=hear, beat=shift.beat)
+    except children.PhotosMissingError:
+        snapshots.materialise(shift, {photo.sha256 for photo in snapshots.read_manifest(shift)})
+        return children.run_child(order, hear=hear, beat=shift.beat)
 
 
 def _embed(shift: Shift, order: children.Order) -> children.Ended:

@@ -20,7 +20,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, publishing, shards, snapshots, stages
+from training.domain import inputs, judging, learning, negatives, publishing, shards, snapshots, stages
 from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -136,15 +136,16 @@ def _finish_snapshot(shift: Shift) -> None:
     watch = stages.Stopwatch()
     stages.say(shift, StageName.SNAPSHOT, "choosing photos")
     frozen = snapshots.freeze(shift, inputs.known_labels(shift.run.project) or ())
+    result = {**frozen.to_json(), "negatives": negatives.freeze(shift)}
     chosen = inputs.choose(shift.run, frozen.snapshot)
     row = stages.find_stage(shift, StageName.SNAPSHOT)
-    if row and row.result != frozen.to_json():
+    if row and row.result != result:
         stages.forget_from(shift, StageName.SNAPSHOT)
         row = None
     if row is None:
         # The manifest is the input as well as the output: nothing else is known of the photos.
         digest = frozen.snapshot.digest
-        stages.store(shift, StageName.SNAPSHOT, digest=digest, result=frozen.to_json(), **watch.read())
+        stages.store(shift, StageName.SNAPSHOT, digest=digest, result=result, **watch.read())
     _write_inputs(shift, chosen)
 
 

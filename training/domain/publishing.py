@@ -69,6 +69,7 @@ def _order(shift: Shift, gate: Stage) -> dict[str, Any]:
         "night": run.night,
         "labels": run.inputs["spec"]["labels"],
         "input_contract": model["input"],
+        "rejection": (evaluated.get("rejection") or {}).get("shipped"),
         "metrics": _metrics(evaluated, gate.result),
         "artifacts": [_file(shift, one) for one in verified["artifacts"] if judging.name_of(one) in shipped],
     }

@@ -121,6 +121,28 @@ def strategy(run: Run) -> dict[str, str] | None:
     return {"name": str(found.get("name", "")), "why": str(found.get("why", ""))}
 
 
+def rejection(run: Run) -> dict[str, Any] | None:
+    """When the candidate answers none of these, as evaluate wrote it; None where it did not look.
+
+    Each threshold's ``negatives``, ``right`` and ``wrong`` golden photos have ``{photos, none, share, low, high}``: how
+    many are answered none of these, and the share with its 95% interval, or None where there is no such photo.
+    """
+    stage = stages_of(run).get(StageName.EVALUATE)
+    found = stage.result.get("rejection") if stage else None
+    if found is None:
+        return None
+    kinds = ("negatives", "right", "wrong")
+    rows = [{**row, **{kind: _none_share(row[kind]) for kind in kinds}} for row in found["thresholds"]]
+    return {**found, "thresholds": rows}
+
+
+def _none_share(row: dict[str, int]) -> dict[str, Any] | None:
+    if not row["photos"]:
+        return None
+    low, high = wilson(row["none"], row["photos"])
+    return {**row, "share": row["none"] / row["photos"], "low": low, "high": high}
+
+
 def _beside(candidate: dict[str, Any] | None, production: dict[str, Any] | None) -> dict[str, Any]:
     return {"recall": candidate["recall"] if candidate else None, "candidate": candidate, "production": production}
 

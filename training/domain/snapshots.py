@@ -15,7 +15,7 @@ from collector.domain import photos as collected
 from collector.enums import LabelState
 from collector.models import Label, Project
 from foundation import blobs, jobs
-from training.domain import merges
+from training.domain import merges, retirements
 from training.domain.shifts import NightFailedError, Shift, Told
 from training.domain.splits import Seen, Split, pseudonym, split_photos
 from training.enums import Side, StageName
@@ -40,26 +40,28 @@ class Frozen:
     snapshot: contract.Snapshot
     left_out: dict[str, int]
     notices: tuple[str, ...]
+    retired: retirements.Retirement
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot stage's result."""
         counts = self.snapshot.to_json()
         labels = list(counts.pop("labels"))
-        return {**counts, "labels": labels, "left_out": self.left_out, "notices": list(self.notices)}
+        said = {"left_out": self.left_out, "notices": list(self.notices), "retired": self.retired.to_json()}
+        return {**counts, "labels": labels, **said}
 
 
 def freeze(shift: Shift, known: Sequence[str] = ()) -> Frozen:
     """Writes ``snapshot/manifest.jsonl`` and ``snapshot/snapshot.json``: the same photos give the same bytes.
 
-    Stores which side each new volunteer is on, for ever. ``known`` are the labels of the release in use: they may
-    not be dropped for want of photos.
+    Stores which side each new volunteer is on, and who of the golden ones retires. ``known`` are the labels of the
+    release in use: they may not be dropped for want of photos.
     Raises ``NightFailedError`` where there is nothing to learn or to judge, ``jobs.LeaseLost``.
     """
     project = shift.run.project
     if not project.split_secret:
         raise NightFailedError(f"The project {project.slug} has no split_secret. Set one; it must never change.")
     for _ in range(TRIES):
-        with contextlib.suppress(IntegrityError):
+        with contextlib.suppress(IntegrityError, retirements.RetiredMeanwhileError):
             return _freeze_once(shift, known)
     raise NightFailedError(
         f"Several nights of {project.slug} sort the same new volunteers at once. Start this one again."
@@ -73,11 +75,12 @@ def _freeze_once(shift: Shift, known: Sequence[str]) -> Frozen:
     stored = _stored(project)
     merged = merges.sides_of_merged(project, stored)
     stored |= merged
+    divide = partial(split_photos, seen, secret=project.split_secret, min_golden=project.min_golden_per_label)
     with shift.holding():
-        split = split_photos(seen, stored, secret=project.split_secret, min_golden=project.min_golden_per_label)
+        split, retired = retirements.divide_and_retire(project, shift.run.night, seen, stored, divide)
     split.stored |= {name: Side(side) for name, side in merged.items()}
-    frozen = _write(shift.work, labels, seen, split, known)
-    _store(shift, project, split)  # last: a night that cannot begin must not have sorted anybody
+    frozen = _write(shift.work, labels, seen, split, known, retired=retired)
+    _store(shift, project, split, retired)  # last: a night that cannot begin must not have sorted anybody
     return frozen
 
 
@@ -156,15 +159,24 @@ def _stored(project: Project) -> dict[str, str]:
     )
 
 
-def _store(shift: Shift, project: Project, split: Split) -> None:
-    """All new sides or none, and only while the night is ours."""
+def _store(shift: Shift, project: Project, split: Split, retired: retirements.Retirement) -> None:
+    """All new sides and retirements or none, and only while the night is ours."""
     rows = [SplitSide(project=project, group=group, side=side) for group, side in sorted(split.stored.items())]
     with transaction.atomic():
         jobs.require(shift.lease)
         SplitSide.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+        retirements.retire(project, retired, shift.run.night)
 
 
-def _write(work: Path, labels: list[Label], photos: list[Seen], split: Split, known: Sequence[str]) -> Frozen:
+def _write(
+    work: Path,
+    labels: list[Label],
+    photos: list[Seen],
+    split: Split,
+    known: Sequence[str],
+    *,
+    retired: retirements.Retirement,
+) -> Frozen:
     placed = [seen for seen in photos if seen.photo in split.sides]
     taught, notices = _taught(labels, placed, split, known)
     slugs = {label.slug for label in taught}
@@ -176,7 +188,7 @@ def _write(work: Path, labels: list[Label], photos: list[Seen], split: Split, kn
     contract.write_json(folder / "snapshot.json", snapshot.to_json())
     left_out = dict(sorted(Counter(split.left_out.values()).items()))
     notices += [f"{count} photo(s) left out: {reason}." for reason, count in left_out.items()]
-    return Frozen(snapshot, left_out, tuple(notices))
+    return Frozen(snapshot, left_out, (*notices, *retired.notices()), retired)
 
 
 def _line(seen: Seen, split: Split) -> contract.ManifestPhoto:

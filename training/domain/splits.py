@@ -1,7 +1,8 @@
 """Who teaches and who judges: sides by volunteer and burst, never by photo. Pure functions, no database.
 
-Laws, each with a test: a volunteer's or photo's side never changes; a golden photo never trains, whatever is added
-later; golden keeps growing with the project, yet at least half of every label stays on the train side.
+Laws, each with a test: a volunteer's or photo's side never changes here (``retirements`` may move a golden volunteer to
+train, once); a golden photo never trains, whatever is added later; golden keeps growing with the project, yet at least
+half of every label stays on the train side.
 """
 
 import hashlib

@@ -16,9 +16,10 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first date a zip can hold
 
 
 def metadata(model: SavedModel) -> str:
-    """Labels in output order and the input contract, as JSON: an artifact explains itself."""
+    """Labels in output order, the input contract, and when not to answer, as JSON: an artifact explains itself."""
     labels = [{"slug": label.slug, "name": label.name} for label in model.labels]
     about = {"labels": labels, "input": model.contract.to_json(), "arch": model.network.arch}
+    about |= {"rejection": dict(model.rejection)} if model.rejection else {}
     return json.dumps(about, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -7,7 +7,7 @@ night. Features that are in no pack of ``WORK/features/`` are computed, and left
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from training.ml import choice, cost
 from training.ml.architectures import ARCHITECTURES
 from training.ml.choice import Candidate
 from training.ml.contract import ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
-from training.ml.embed import embed
+from training.ml.embed import Halves, embed_photos
+from training.ml.engine import open_engine
 from training.ml.head import Examples, fit_head
 from training.ml.manifest import sample_labels
 from training.ml.networks import Network
@@ -89,15 +90,26 @@ class _Probe:
         key = features_key(f"to probe {start.sha256}", self.spec.input.to_json())
         packs = find_packs(sorted((self.work.folder / "features").glob("*.safetensors")), key)
         known = {digest for pack in packs for digest in pack.digests}
-        missing = [photo for photo in self.photos if bytes.fromhex(photo.sha256) not in known]
+        once = {photo.sha256: photo for photo in self.photos}.values()
+        missing = [photo for photo in once if bytes.fromhex(photo.sha256) not in known]
         if missing:
             path = self.out / f"features-{network.arch}.safetensors"
-            digests, rows = embed(network, self.work.photos, missing, self.progress, threads=self.spec.threads)
-            write_pack(path, key, network.feature_count, digests, rows)
+            rows = self._look(network, missing)
+            digests = [bytes.fromhex(photo.sha256) for photo in missing]
+            write_pack(path, key, network.feature_count, digests, (part.astype("<f2").tobytes() for part in rows))
             packs += find_packs([path], key)
         self.reused += len(self.photos) - len(missing)
         self.keys[network.arch] = key
-        return gather(packs, self.photos)
+        return torch.from_numpy(gather(packs, self.photos))
+
+    def _look(self, network: Network, photos: Sequence[ManifestPhoto]) -> Iterator[Halves]:
+        """Float16 (some, n) of those photos, in their order."""
+        threads = self.spec.threads
+        engine = open_engine(network, photos=len(photos), threads=threads)
+        return embed_photos(
+            lambda pixels: engine(torch.from_numpy(pixels)).numpy(),
+            self.work.photos, photos, self.spec.input, self.progress, threads=threads,
+        )  # fmt: skip
 
 
 def _find_start(spec: RunSpec) -> tuple[Pretrained | None, str]:

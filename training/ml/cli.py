@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from training.ml.contract import (
+    EXIT_PHOTOS,
     EXIT_PROBLEM,
     STAGES,
     Problem,
@@ -25,6 +26,7 @@ from training.ml.contract import (
     read_spec,
     write_json,
 )  # fmt: skip
+from training.ml.problems import PhotosMissingError
 
 WHAT = {
     "choose": "which of several networks to teach, by accuracy and cost",
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProblemsFoundError as error:
         for problem in error.problems:
             progress.problem(problem)
-        return EXIT_PROBLEM
+        return EXIT_PHOTOS if isinstance(error, PhotosMissingError) else EXIT_PROBLEM
     except OSError as error:
         if error.errno is None or not error.filename:
             raise
@@ -86,10 +88,12 @@ def run_stage(
     out.mkdir(parents=True, exist_ok=True)
     done = out / "result.json"
     done.unlink(missing_ok=True)  # a stage killed half-way through a second try must not look finished
-    _settle(spec)
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(spec.threads)
     from training.ml.workspace import Work  # after the thread counts are set
 
     stage = importlib.import_module(f"training.ml.{name}")
+    _settle(spec)
     result: dict[str, Any] = {"stage": name, **stage.run(Work(work).settle(spec), Work(work), out, progress)}
     write_json(done, result)
     progress.result(result)
@@ -97,13 +101,11 @@ def run_stage(
 
 
 def _settle(spec: RunSpec) -> None:
-    """Threads and seeds, before anything loads a library that reads them."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(spec.threads)
-    import torch
-
-    torch.set_num_threads(spec.threads)
-    torch.manual_seed(spec.seed)
+    """Threads and seed of PyTorch, where the stage has loaded it: not every stage needs those seconds."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(spec.threads)
+        torch.manual_seed(spec.seed)
 
 
 def _run_all(chosen: argparse.Namespace) -> int:
@@ -135,7 +137,7 @@ def _parser() -> Parser:
     lines = "\n".join(f"  {name:<9} {what}" for name, what in WHAT.items())
     parser = Parser(
         prog="python -m training.ml", description="Folder in, folder out: one stage of a night's training.",
-        epilog=f"stages:\n{lines}\n\nexit status: 0 finished, 2 the input is at fault, else a fault of the program",
+        epilog=f"stages:\n{lines}\n\nexit status: 0 finished, 2 bad input, 3 photos are missing, else a fault of ours",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("stage", choices=[*STAGES, "all", "picture"], metavar="STAGE", help="one of the stages below")

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from training.ml import artifacts
+from training.ml import artifacts, reject
 from training.ml.contract import Artifact, Progress, RunSpec
 from training.ml.coremltools_door import coremltools
 from training.ml.networks import WithSoftmax, ready_to_export
 from training.ml.rounding import write_rounded
-from training.ml.saved import SavedModel, read_model
+from training.ml.saved import SavedModel
 from training.ml.workspace import Work
 
 OPSET = 18
@@ -23,7 +23,7 @@ OUTPUT = "probabilities"
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """Writes the three files; returns their entries. Raises ``ProblemsFoundError`` for photos at fault."""
     del spec
-    model = read_model(work.stage("fit"))
+    model = reject.read_fitted(work)
     exported = ready_to_export(model.network)
     rounded = write_rounded(model, work, out, progress)
     message = "writing files for phones"

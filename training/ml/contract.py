@@ -7,9 +7,11 @@
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
 ``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg`` (those that ``photos_for`` names at least), and one
 folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
-and ``part.jsonl`` (the photos that are in none of them, for ``embed``).
+``part.jsonl`` (the photos that are in none of them, for ``embed``), and ``snapshot/negatives.jsonl`` (photos that show
+no label: a ``ManifestPhoto`` a line, the reason in place of the label).
 A stage writes into ``--out`` only and writes ``result.json`` last.
-Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), anything else a fault of ours.
+Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), 3 the bytes of a photo are missing that
+``photos_for`` did not foresee, anything else a fault of ours.
 """
 
 import json
@@ -28,7 +30,7 @@ from training.ml.manifest import (
     photos_for,
     read_manifest,
     write_manifest,
-)
+)  # fmt: skip
 from training.ml.packs import (
     Pack,
     PackBrokenError,
@@ -38,62 +40,23 @@ from training.ml.packs import (
     read_digests,
     read_head,
     write_pack,
-)
+)  # fmt: skip
 from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES",
-    "EXIT_PROBLEM",
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "PART",
-    "SPEC",
-    "STAGES",
-    "STAGE_FILES",
-    "STRATEGIES",
-    "WAYS",
-    "Artifact",
-    "CaptureProfile",
-    "Checker",
-    "InputContract",
-    "Label",
-    "Line",
-    "ManifestPhoto",
-    "NoticeLine",
-    "Pack",
-    "PackBrokenError",
-    "Problem",
-    "ProblemLine",
-    "ProblemsFoundError",
-    "Progress",
-    "ProgressLine",
-    "ResizeRule",
-    "ResultLine",
-    "RunSpec",
-    "Snapshot",
-    "SnapshotLabel",
-    "Strategy",
-    "Way",
-    "a_problem",
-    "features_key",
-    "join_packs",
-    "open_pack",
-    "parse_line",
-    "photos_for",
-    "read_digests",
-    "read_head",
-    "read_json",
-    "read_manifest",
-    "read_spec",
-    "write_json",
-    "write_manifest",
-    "write_pack",
+    "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
+    "STAGE_FILES", "STRATEGIES", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line",
+    "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine", "ProblemsFoundError",
+    "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy",
+    "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line", "photos_for", "read_digests",
+    "read_head", "read_json", "read_manifest", "read_spec", "write_json", "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
 STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
+EXIT_PHOTOS = 3
 ARCHES = (
     "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
     "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
@@ -108,11 +71,14 @@ LEAST_LABELS = 2
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
-    "start": ("backbone.safetensors",),  # nothing, and a note, without pretrained weights
+    "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
-    "fit": ("model.safetensors", "model.json"),
-    # The packs hold features of golden photos that no earlier night looked at; without a pretrained backbone, none.
-    "evaluate": ("predictions.jsonl", "golden.safetensors", "careless.safetensors", "shaken.safetensors"),
+    "fit": ("left_out.jsonl", "model.safetensors", "model.json"),
+    # The packs hold features of photos that no earlier night judged by; without a pretrained backbone, none.
+    "evaluate": (
+        "predictions.jsonl", "golden.safetensors", "careless.safetensors", "shaken.safetensors",
+        "unlabelled.safetensors",
+    ),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),
     "litert": ("litert-fp32.tflite", "litert-int8.tflite"),
     "verify": (
@@ -187,6 +153,7 @@ class RunSpec:
     strategy: str = "auto"
     fit_budget_s: int = 600
     threads: int = 2
+    wrong_answer_cost: int = 5  # how many times worse than none of these a wrong answer is
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
     candidates: tuple[str, ...] = ()  # networks to choose from; without any, ``arch`` is taken
     cost_target_m: int | None = None  # million multiply-adds a photo, above which a network pays for all it costs
@@ -199,7 +166,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """The form of ``spec.json``."""
         rest = {name: getattr(self, name) for name in ("project", "arch", "pretrained", "seed", "strategy")}
-        numbers = {"fit_budget_s": self.fit_budget_s, "threads": self.threads}
+        numbers = {name: getattr(self, name) for name in ("fit_budget_s", "threads", "wrong_answer_cost")}
         labels = [asdict(label) for label in self.labels]
         profile = dict(self.capture_profile)
         return {
@@ -234,6 +201,7 @@ class RunSpec:
             strategy=check.text("strategy", "auto", choices=STRATEGIES),
             fit_budget_s=check.integer("fit_budget_s", 600, low=1, high=7 * 86_400),
             threads=check.integer("threads", 2, low=1, high=256),
+            wrong_answer_cost=check.integer("wrong_answer_cost", 5, low=1, high=1000),
             capture_profile=profile,
             candidates=_read_candidates(check),
             cost_target_m=_read_target(check),

@@ -10,61 +10,65 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file
-from torch import Tensor
+import numpy.typing as npt
 
-from training.ml import engine
-from training.ml.contract import ManifestPhoto, Progress, RunSpec
-from training.ml.networks import Network
+from training.ml.contract import InputContract, ManifestPhoto, Progress, RunSpec
 from training.ml.packs import features_key, write_pack
-from training.ml.photos import read_batches
-from training.ml.start import BACKBONE
+from training.ml.photos import read_arrays
+from training.ml.session import ONNX, Session, open_session
 from training.ml.stored import find_packs, gather
 from training.ml.workspace import Work
 
 PACK = "features.safetensors"
+GPU = Path("/dev/nvidiactl")  # where it is not, PyTorch need not be asked
+Halves = npt.NDArray[np.float16]
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """See the file's first lines. Raises ``ProblemsFoundError`` for photos at fault."""
-    if work.part is None:
-        work.check(spec)
-    started = work.result("start")
-    photos = work.train() if work.part is None else work.part
-    if started["backbone"] is None:
-        return {"backbone": None, "photos": 0, "note": started["note"]}
-    key = features_key(started["backbone"]["sha256"], spec.input.to_json())
-    network = Network(spec.arch, spec.input, len(spec.labels))
-    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
-    digests, rows = embed(network, work.photos, photos, progress, threads=spec.threads)
-    write_pack(out / PACK, key, network.feature_count, digests, rows)
-    return {"backbone": started["backbone"], "photos": len(photos), "note": ""}
-
-
-def embed(
-    network: Network, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress, *, threads: int
-) -> tuple[list[bytes], Iterator[bytes]]:
-    """Digests and rows of one backbone, as a pack wants them. Rows are computed while they are read."""
-    once = list({photo.sha256: photo for photo in photos}.values())
-    rows = embed_photos(network, folder, once, progress, threads=threads)
-    pieces = (np.ascontiguousarray(part.numpy(), dtype="<f2").tobytes() for part in rows)
-    return [bytes.fromhex(photo.sha256) for photo in once], pieces
+    backbone = work.result("start")["backbone"]
+    if backbone is None:
+        return {"backbone": None, "photos": 0, "note": work.result("start")["note"]}
+    asked = work.train() if work.part is None else work.part
+    photos = list({photo.sha256: photo for photo in asked}.values())
+    key = features_key(backbone["sha256"], spec.input.to_json())
+    compute = _open(spec, work.stage("start"))
+    width = compute(np.zeros((1, 3, spec.input.size, spec.input.size), np.uint8)).shape[1]
+    rows = embed_photos(compute, work.photos, photos, spec.input, progress, threads=spec.threads)
+    pieces = (part.astype("<f2").tobytes() for part in rows)
+    write_pack(out / PACK, key, width, [bytes.fromhex(photo.sha256) for photo in photos], pieces)
+    return {"backbone": backbone, "photos": len(photos), "note": ""}
 
 
 def embed_photos(
-    network: Network, folder: Path, photos: Sequence[ManifestPhoto], progress: Progress, *, threads: int
-) -> Iterator[Tensor]:
+    compute: Session,
+    folder: Path,
+    photos: Sequence[ManifestPhoto],
+    contract: InputContract,
+    progress: Progress,
+    *,
+    threads: int,
+) -> Iterator[Halves]:
     """Float16 (some, n) in the photos' order, decoding included, in bounded memory."""
-    if not photos:
-        return
-    compute, done = engine.open_engine(network, photos=len(photos), threads=threads), 0
-    for part, pixels in read_batches(folder, photos, network.contract):
-        yield compute(pixels).half()
+    done = 0
+    for part, pixels in read_arrays(folder, photos, contract, threads=threads):
+        yield compute(pixels).astype(np.float16)
         done += len(part)
         progress.report(done, len(photos), "photos through the backbone")
 
 
-def read_features(spec: RunSpec, work: Work) -> Tensor:
+def _open(spec: RunSpec, started: Path) -> Session:
+    """The network that ``start`` left: on a GPU by PyTorch, else by ONNX Runtime."""
+    if GPU.exists():
+        from training.ml.engine import open_on_gpu
+
+        on_gpu = open_on_gpu(started, spec)
+        if on_gpu is not None:
+            return on_gpu
+    return open_session(started / ONNX, spec.threads)
+
+
+def read_features(spec: RunSpec, work: Work) -> npt.NDArray[np.float32]:
     """Features float32 (train photos, n), out of ``WORK/features/`` and what ``run`` left.
 
     Raises ``ProblemsFoundError`` where a photo has none.

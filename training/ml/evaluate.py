@@ -1,7 +1,7 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
 Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
-what an answer of the fitted one costs (``cost``).
+from what probability on the fitted model's answer is worth giving (``reject``), and what an answer costs (``cost``).
 Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.ml import cost, looks, shake
+import numpy as np
+
+from training.ml import cost, looks, reject, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.looks import Look
 from training.ml.networks import answers
@@ -36,9 +38,12 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         "cost": cost.measure(models[0].network).to_json(),
         "production": None,
     }
-    more: dict[str, Sequence[str]] = {}
+    sure = [one.max(1).values.numpy().astype(float).round(6) for one in found]
+    right = np.array([answer == photo.label for answer, photo in zip(given[0], photos, strict=True)], dtype=bool)
+    result["rejection"] = reject.measure(spec, work, panel, reject.Judged(sure[0], right))
+    more: dict[str, Sequence[str | float]] = {}
     if len(models) > 1:
-        more["production_answer"] = given[1]
+        more |= {"production_answer": given[1], "production_probability": sure[1].tolist()}
         result["production"] = {
             **scores(photos, given[1], spec.slugs),
             "labels": list(models[1].slugs),

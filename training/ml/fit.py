@@ -5,6 +5,7 @@ scratch: a warm start from it, with the rows of the head carried over for labels
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from torch import Tensor
 
 from training.ml import embed, start
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.engine import BACKBONE, open_engine
 from training.ml.head import Examples, fit_head, split_by_group
 from training.ml.networks import Network
-from training.ml.photos import read_batches
-from training.ml.saved import SavedModel, read_model, write_model
+from training.ml.photos import BATCH, read_batches
+from training.ml.saved import SavedModel, read_model, write_model, write_predictions
 from training.ml.workspace import Work
 
 HEAD, SCRATCH, WARM = start.HEAD, "from scratch", "warm start"
@@ -28,15 +30,19 @@ MOST_WATCHED = 0.15  # of the train photos
 
 @dataclass(frozen=True)
 class Outcome:
-    """A network that has learned, why it was taught this way, and how it went."""
+    """A network that has learned, why it was taught this way, and how it went.
+
+    ``left_out`` are train photos with probabilities (n, labels) of them by networks that had not learned from them.
+    """
 
     network: Network
     strategy: Strategy
     curves: Any
+    left_out: tuple[Sequence[ManifestPhoto], Tensor]
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``model.safetensors`` and ``model.json``. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes the model and ``left_out.jsonl``. Raises ``ProblemsFoundError`` for photos or models at fault."""
     work.check(spec)
     before = _usable_production(spec, work)
     has_features = work.result("start")["backbone"] is not None
@@ -46,6 +52,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
+    write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
     return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
 
 
@@ -82,19 +89,19 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
     photos = work.train()
     weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(embed.read_features(spec, work), _targets(spec, photos), weights)
+    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), _targets(spec, photos), weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(work.stage("start") / start.BACKBONE))
+    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
     network.set_head(head.weight, head.bias)
     why = (
         f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "
         f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
         f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
     )
-    return Outcome(network, Strategy(HEAD, why), {"head": head.curve})
+    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, head.left_out.softmax(1)))
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:
@@ -110,9 +117,19 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     try:
         data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
         report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
+        judged = _judge(network, pixels[learned:], spec.threads)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Outcome(network, Strategy(WARM if before else SCRATCH, report.why), report.curves)
+    strategy = Strategy(WARM if before else SCRATCH, report.why)
+    return Outcome(network, strategy, report.curves, (photos[learned:], judged))
+
+
+def _judge(network: Network, pixels: Tensor, threads: int) -> Tensor:
+    """Probabilities (n, labels) of decoded photos (n, 3, size, size)."""
+    weight, bias = network.head_rows()
+    compute = open_engine(network, photos=len(pixels), threads=threads)
+    parts = [compute(part) @ weight.T + bias for part in torch.split(pixels, BATCH) if len(part)]
+    return torch.cat(parts).softmax(1) if parts else torch.zeros(0, len(bias))
 
 
 def _watched_last(photos: list[ManifestPhoto]) -> tuple[list[ManifestPhoto], int]:

@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from training.ml import artifacts, tflite
+from training.ml import artifacts, reject, tflite
 from training.ml.contract import Artifact, Progress, RunSpec
 from training.ml.manifest import sample_for
 from training.ml.networks import WithSoftmax, ready_to_export
 from training.ml.photos import read_batches
 from training.ml.rounding import read_rounded
-from training.ml.saved import SavedModel, read_model
+from training.ml.saved import SavedModel
 from training.ml.workspace import Work
 
 Pixels = npt.NDArray[np.float32]  # (size, size, 3), 0-255
@@ -43,7 +43,7 @@ class PhotosLast(nn.Module):
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """Writes the two files; returns their entries and which kind of 8-bit was taken, and why."""
-    model = read_model(work.stage("fit"))
+    model = reject.read_fitted(work)
     message = "writing files for phones"
     progress.report(0, 3, message)
     whole = _convert(ready_to_export(model.network), model, out / "litert-fp32.tflite")

@@ -1,4 +1,4 @@
-"""The ways golden photos are looked at: as an app does, as a careless one does, and by a hand that shakes."""
+"""The ways photos that judge are looked at: as an app does, as a careless one does, and by a hand that shakes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ CARELESSLY = Look(
     "careless", "without antialiasing", 1, partial(read_pixels, antialias=False),
     "golden photos, shrunk without antialiasing",
 )  # fmt: skip
+UNLABELLED = Look("unlabelled", "unlabelled", 1, read_pixels, "photos that show no label")
 
 
 def shaken(seed: int) -> Look:
@@ -44,6 +45,6 @@ def shaken(seed: int) -> Look:
 
 
 def keys(spec: RunSpec, backbone: str) -> list[str]:
-    """What the features of golden photos are kept under, each look in turn."""
-    looks = (AS_APPS_DO, CARELESSLY, shaken(spec.seed))
+    """What the features of photos that judge are kept under, each look in turn."""
+    looks = (AS_APPS_DO, CARELESSLY, shaken(spec.seed), UNLABELLED)
     return [features_key(backbone, spec.input.to_json(), look.view) for look in looks]

@@ -10,14 +10,17 @@ import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
-from training.ml.contract import InputContract, ManifestPhoto, a_problem
+from training.ml.contract import InputContract, ManifestPhoto, Problem, a_problem
+from training.ml.problems import PhotosMissingError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Pixels = npt.NDArray[np.uint8]
 BATCH = 32  # photos at once: about 20 MB of input at 224 px; larger was no faster on two cores
@@ -31,7 +34,8 @@ def read_photo(folder: Path, photo: ManifestPhoto) -> Image.Image:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise a_problem(f"The bytes of photo {photo.photo} are missing", path, "every photo of the manifest") from None
+        what = f"The bytes of photo {photo.photo} are missing"
+        raise PhotosMissingError([Problem(what, str(path), "every photo of the manifest")]) from None
     found = hashlib.sha256(data).hexdigest()
     if found != photo.sha256:
         raise a_problem(
@@ -70,7 +74,22 @@ def prepare(image: Image.Image, contract: InputContract, *, antialias: bool | No
 
 def read_batches(
     folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, *, antialias: bool | None = None
-) -> Iterator[tuple[Sequence[ManifestPhoto], Tensor]]:
+) -> Iterator[tuple[Sequence[ManifestPhoto], "Tensor"]]:
+    """As ``read_arrays``, for PyTorch and with its number of threads."""
+    import torch  # only here: not every stage needs it, and it takes seconds to load
+
+    for part, pixels in read_arrays(folder, photos, contract, threads=torch.get_num_threads(), antialias=antialias):
+        yield part, torch.from_numpy(pixels)
+
+
+def read_arrays(
+    folder: Path,
+    photos: Sequence[ManifestPhoto],
+    contract: InputContract,
+    *,
+    threads: int,
+    antialias: bool | None = None,
+) -> Iterator[tuple[Sequence[ManifestPhoto], Pixels]]:
     """Photos in order, ``BATCH`` at a time, as uint8 (n, 3, size, size) laid out channels last. Bounded memory.
 
     Threads decode the next batch while the caller works on this one; nothing depends on how many they are.
@@ -79,14 +98,13 @@ def read_batches(
     def read(photo: ManifestPhoto) -> Pixels:
         return prepare(read_photo(folder, photo), contract, antialias=antialias)
 
-    decoders = ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="decode")
+    decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     ahead = [decoders.submit(read, photo) for photo in photos[:BATCH]]
     try:
         for start in range(0, len(photos), BATCH):
             end = start + BATCH
             decoded, ahead = ahead, [decoders.submit(read, photo) for photo in photos[end : end + BATCH]]
-            pixels = np.stack([photo.result() for photo in decoded])
-            yield photos[start:end], torch.from_numpy(pixels).permute(0, 3, 1, 2)
+            yield photos[start:end], np.stack([photo.result() for photo in decoded]).transpose(0, 3, 1, 2)
     finally:
         decoders.shutdown(cancel_futures=True)  # the caller may have stopped half-way
 

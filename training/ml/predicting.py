@@ -60,7 +60,7 @@ class Panel:
             rows = (np.ascontiguousarray(part.numpy(), "<f2").tobytes() for part in self._compute(group, look, missing))
             write_pack(path, key, width * look.of_each, [bytes.fromhex(photo.sha256) for photo in missing], rows)
             packs += find_packs([path], key)
-        return gather(packs, photos).view(-1, width)
+        return torch.from_numpy(gather(packs, photos)).view(-1, width)
 
     def _compute(self, group: int, look: Look, photos: Sequence[ManifestPhoto]) -> Iterator[Tensor]:
         """Float32 (some, n), rounded to float16, in the views' order."""

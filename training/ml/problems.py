@@ -36,6 +36,10 @@ class ProblemsFoundError(Exception):
         super().__init__(" ".join(problem.sentence() for problem in self.problems))
 
 
+class PhotosMissingError(ProblemsFoundError):
+    """A photo's bytes are not in the work folder; a supervisor may bring all, and run the stage again."""
+
+
 def a_problem(what: str, value: object = "", allowed: str = "", do: str = "") -> ProblemsFoundError:
     """Builds the exception for a single problem; the caller raises it."""
     return ProblemsFoundError([Problem(what, shown(value), allowed, do)])

@@ -1,7 +1,7 @@
 """A fitted model on disk: ``model.safetensors`` and ``model.json``. Weights never travel as pickles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class SavedModel:
     network: Network
     labels: tuple[Label, ...]
     strategy: Strategy
+    rejection: Mapping[str, Any] | None = None  # when to answer none of these, as files and releases carry it
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ def read_model(folder: Path) -> SavedModel:
 
 
 def write_predictions(
-    path: Path, photos: Sequence[ManifestPhoto], slugs: Sequence[str], found: Tensor, **more: Sequence[str]
+    path: Path, photos: Sequence[ManifestPhoto], slugs: Sequence[str], found: Tensor, **more: Sequence[str | float]
 ) -> None:
     """One line a photo, in the manifest's order; ``more`` are further columns."""
     best = found.max(1)

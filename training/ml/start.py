@@ -1,6 +1,7 @@
-"""Stage start: the weights a night begins with, checked, as ``backbone.safetensors``; a note only where there are none.
+"""Stage start: the weights a night begins with, checked; a note only where there are none.
 
-They stay the same for many nights, so that a supervisor need not run this stage again before settings change.
+Leaves ``backbone.safetensors``, and ``features.onnx``, the same network as ``embed`` runs it. They stay the same for
+many nights, so that a supervisor need not run this stage again before settings change.
 """
 
 from pathlib import Path
@@ -10,11 +11,13 @@ from safetensors.torch import save_file
 
 from training.ml import looks
 from training.ml.contract import Progress, RunSpec
+from training.ml.engine import BACKBONE, write_features
+from training.ml.networks import Network
 from training.ml.saved import read_model
+from training.ml.session import ONNX
 from training.ml.weights import Pretrained, load_pretrained
 from training.ml.workspace import Work, sha256_of
 
-BACKBONE = "backbone.safetensors"
 HEAD = "head on cached features"
 
 
@@ -23,8 +26,9 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
 
     ``judged`` are the keys of the packs that evaluate reads and leaves.
 
-    Raises ``ProblemsFoundError`` for weights at fault.
+    Raises ``ProblemsFoundError`` for photos or weights at fault.
     """
+    work.check(spec)
     if spec.strategy in {"scratch", "warm_start"}:
         return _none(f"Strategy {spec.strategy} needs no features.")
     asked = load_pretrained(spec, progress)
@@ -34,6 +38,9 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     if start is None:
         return _none("There are no pretrained weights to make features with.", is_stopgap=is_stopgap)
     save_file(start.backbone, out / BACKBONE)
+    network = Network(spec.arch, spec.input, len(spec.labels))
+    network.backbone.load_state_dict(start.backbone)
+    (out / ONNX).write_bytes(write_features(network))
     backbone = {"arch": spec.arch, "source": start.source, "sha256": sha256_of(out / BACKBONE)}
     judged = looks.keys(spec, backbone["sha256"])
     return {"backbone": backbone, "judged": judged, "note": "", "is_stopgap": is_stopgap}

@@ -1,11 +1,10 @@
-"""Rows of packs as tensors."""
+"""Rows out of several packs."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from training.ml.contract import ManifestPhoto, a_problem
 from training.ml.packs import Pack, PackBrokenError, open_pack
@@ -26,7 +25,7 @@ def find_packs(paths: Iterable[Path], key: str) -> list[Pack]:
     return found
 
 
-def gather(packs: Sequence[Pack], photos: Sequence[ManifestPhoto]) -> Tensor:
+def gather(packs: Sequence[Pack], photos: Sequence[ManifestPhoto]) -> npt.NDArray[np.float32]:
     """Float32 (photos, width), a few thousand rows at once: only the answer itself is held whole.
 
     Raises ``ProblemsFoundError`` where a photo has no row.
@@ -41,12 +40,12 @@ def gather(packs: Sequence[Pack], photos: Sequence[ManifestPhoto]) -> Tensor:
             "a row in features/ or embed/ for each", "Run embed again.",
         )  # fmt: skip
     places = np.array(known)
-    features = torch.empty(len(places), packs[0].head.width)
+    features = np.empty((len(places), packs[0].head.width), np.float32)
     for number, pack in enumerate(packs):
         shape = (pack.head.photos, pack.head.width)
         stored = np.memmap(pack.path, "<f2", "r", pack.head.rows_at, shape)
         wanted = np.flatnonzero(places[:, 0] == number)
         for start in range(0, len(wanted), ROWS_AT_ONCE):
             part = wanted[start : start + ROWS_AT_ONCE]
-            features[torch.from_numpy(part)] = torch.from_numpy(stored[places[part, 1]].astype(np.float32))
+            features[part] = stored[places[part, 1]]
     return features

@@ -59,6 +59,12 @@ class Work:
         """Photos to be judged on."""
         return [photo for photo in self.manifest if photo.side == "golden"]
 
+    def negatives(self, side: str) -> list[ManifestPhoto]:
+        """Photos of a side that show no label, as far as they are there: some may have gone since the snapshot."""
+        path = self.folder / "snapshot" / "negatives.jsonl"
+        found = read_manifest(path) if path.is_file() else []
+        return [one for one in found if one.side == side and (self.photos / f"{one.sha256}.jpg").is_file()]
+
     def check(self, spec: RunSpec) -> None:
         """Raises ``ProblemsFoundError`` unless there are photos enough of every label on both sides."""
         check_enough(self.manifest, spec.slugs)

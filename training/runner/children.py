@@ -38,8 +38,15 @@ class StageProblemError(Exception):
     """The stage refused its input (exit 2); the message says what, the value, what is allowed, what to do."""
 
 
+class PhotosMissingError(StageProblemError):
+    """The stage wants photos that are not in its folder (exit 3)."""
+
+
 class StageDiedError(Exception):
     """The stage broke, was killed or took too long; the message carries the end of its log."""
+
+
+AT_FAULT = {contract.EXIT_PROBLEM: StageProblemError, contract.EXIT_PHOTOS: PhotosMissingError}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ def run_child(order: Order, *, hear: Callable[[contract.ProgressLine], None], be
     """Runs the child to its end. Call it from the thread that lives as long as the child shall.
 
     ``hear`` gets its progress, ``beat`` is called every quarter of a second; whatever they raise ends the child first.
-    Raises ``StageProblemError`` or ``StageDiedError``.
+    Raises ``StageProblemError``, ``PhotosMissingError`` or ``StageDiedError``.
     """
     with order.log.open("ab") as log:
         child = subprocess.Popen(
@@ -193,8 +200,8 @@ class _Watch:
                 os.write(self.log, line + b"\n")
 
     def _judge(self) -> None:
-        if self.status == contract.EXIT_PROBLEM and self.problems:
-            raise StageProblemError(" ".join(problem.sentence() for problem in self.problems))
+        if self.problems and self.status in AT_FAULT:
+            raise AT_FAULT[self.status](" ".join(problem.sentence() for problem in self.problems))
         if self.status:
             raise StageDiedError(f"{self.order.stage} {_how(self.status)}. {_tail(self.order.log)}".strip())
 

@@ -12,7 +12,7 @@ from collector.domain import projects
 from collector.models import Project
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, judged, networks, words
+from training.web import charts, earlier, judged, networks, rejection, reliability, words
 
 NIGHTS_A_PAGE = 30
 
@@ -42,7 +42,7 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     run = queries.get_run(project, night)
     beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
     told = {**words.describe_run(run), **networks.describe(run), **judged.describe(project, run)}
-    page = {"project": project, "run": run, **told, **beside}
+    page = {"project": project, "run": run, **told, **reliability.describe(run), **rejection.describe(run), **beside}
     return render(request, "training/run.html", page)
 
 
