@@ -32,6 +32,7 @@ class Shown(TextChoices):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     DISPUTED = "disputed", "disputed by a second opinion"
+    SUSPECTED = "suspected", "suspected by the model"
     APPEALED = "appealed", "appealed by the volunteer"
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from collector.domain import histories, photos, volunteers, words
 from collector.enums import PhotoState, ReviewAction
-from collector.models import Consent, Device, Export, Membership, Photo, Review
+from collector.models import Consent, Contribution, Device, Export, Membership, Photo, Review
 from foundation import accounts, blobs
 from foundation.models import User
 
@@ -27,6 +27,7 @@ devices.json    the phones and browsers that may send photos for you
 consents.json   the texts you agreed to, and when
 photos.json     what we know of each of your photos, and what reviewers decided, in words
 decisions.json  what you decided yourself, if you review
+learned.json    what your photos changed, night by night: mistakes of the model that they fixed
 photos/         the photos as they are kept, by the id in photos.json
 
 Photos that you erased are listed without content, so that a late upload cannot bring them back.
@@ -67,6 +68,7 @@ def write_archive(export: Export) -> blobs.Blob:
             _write_list(archive, "consents.json", _consents(Consent.objects.filter(volunteer__in=everybody)))
             _write_list(archive, "photos.json", _photos(mine))
             _write_list(archive, "decisions.json", _decisions(export.user))
+            _write_list(archive, "learned.json", _learned(Contribution.objects.filter(volunteer__in=everybody)))
             _write_pictures(archive, kept, export)
         return blob.commit()
 
@@ -137,6 +139,12 @@ def _photos(mine: QuerySet[Photo]) -> Iterator[dict[str, Any]]:
             "measurements": photo.measurements,
             "reviews": [{"said": _say(review), "at": review.created_at} for review in photo.reviews.all()],
         }
+
+
+def _learned(rows: QuerySet[Contribution]) -> Iterator[dict[str, Any]]:
+    names = ("project__name", "night", "photos", "fixed", "broken", "low", "high", "labels")
+    for one in rows.order_by("project", "night").values(*names):
+        yield {**one}
 
 
 def _say(review: Review) -> str:

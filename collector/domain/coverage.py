@@ -79,7 +79,7 @@ def measure_coverage(project: Project) -> Coverage:
     """Count the project's accepted photos, in four queries."""
     conditions = list(project.conditions.filter(is_retired=False))
     labels = project.labels.exclude(state=LabelState.RETIRED)
-    totals, confirmed = _count(project, _asked(project))
+    totals, confirmed = _count(project, asked_conditions(project))
     return Coverage(
         conditions,
         [
@@ -94,7 +94,7 @@ def measure_coverage(project: Project) -> Coverage:
 
 def needs(project: Project, pairs: Iterable[Pair]) -> dict[Pair, float]:
     """The need of photos that claim a label for a challenge: as ``need_of`` says, for all pairs in two queries."""
-    asked = _asked(project)
+    asked = asked_conditions(project)
     totals, confirmed = _count(project, asked)
     found: dict[Pair, float] = {}
     for label, challenge in pairs:
@@ -149,8 +149,8 @@ def _count(
     return totals, confirmed
 
 
-def _asked(project: Project) -> dict[int, list[int]]:
-    """The conditions each challenge asks for, by their ids."""
+def asked_conditions(project: Project) -> dict[int, list[int]]:
+    """The conditions that each challenge asks for, by their ids; one that asks for none is not among them."""
     asked: dict[int, list[int]] = {}
     pairs = Challenge.conditions.through.objects.filter(challenge__project=project)
     for challenge, condition in pairs.values_list("challenge_id", "condition_id"):

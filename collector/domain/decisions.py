@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from collector.domain import histories, holds, opinions, photos, projects, refusals, stacks, undoing
+from collector.domain import histories, holds, opinions, photos, projects, refusals, stacks, suspicions, undoing
 from collector.domain.undoing import STATES
 from collector.enums import (
     DECIDED,
@@ -127,6 +127,7 @@ def _open_again(project: Project, work: _Work, verdicts: Sequence[Verdict], labe
     """
     meant = {photo.pk for verdict in verdicts for photo in _meant(verdict, work, labels)}
     decided = [pk for pk in meant - work.done if work.locked[pk].state in DECIDED]
+    suspicions.settle(decided)
     standing = histories.standing_reviews().filter(photo__in=decided)
     for photo_id in undoing.reopen(project, standing, by=work.by):
         work.locked[photo_id].state = PhotoState.AWAITING_REVIEW

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from collector.domain import archives, photos, volunteers
 from collector.domain.people import Person
 from collector.enums import DeletionCause
-from collector.models import Appeal, Device, Erasure, Export, Hold, Membership, Photo, Volunteer
+from collector.models import Appeal, Contribution, Device, Erasure, Export, Hold, Membership, Photo, Volunteer
 from foundation import accounts, blobs, jobs
 from foundation.models import User
 from foundation.problems import Problem
@@ -98,6 +98,7 @@ def _forget_volunteers(everybody: list[Volunteer]) -> None:
     Device.objects.filter(volunteer__in=everybody).update(name="", last_seen_on=None)
     Appeal.objects.filter(photo__volunteer__in=everybody).update(text="")
     Export.objects.filter(volunteer__in=everybody).update(expires_at=Now())
+    Contribution.objects.filter(volunteer__in=everybody).delete()
     mine.update(erased_at=Now(), nickname="", import_name="", import_project=None, user=None)
 
 

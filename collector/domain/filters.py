@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from collector.domain import conditions, projects
+from collector.domain import conditions, projects, suspicions
 from collector.enums import PhotoState, Remark, ReviewOrder, Shown
 from collector.models import Appeal, Challenge, Photo, Project
 from collector.models.photos import ON_TOP
@@ -22,6 +22,7 @@ SHOWN = {
     Shown.ACCEPTED: Q(state=PhotoState.ACCEPTED),
     Shown.REJECTED: Q(state=PhotoState.REJECTED),
     Shown.DISPUTED: Q(is_disputed=True),
+    Shown.SUSPECTED: suspicions.OPEN,
     Shown.APPEALED: Q(state=PhotoState.REJECTED) & Exists(Appeal.objects.filter(photo=OuterRef("pk"), answer="")),
 }
 ORDERS = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from collector.domain import projects
+from collector.domain import projects, suspicions
 from collector.enums import PhotoState, ReviewAction, Role, ServedAs
 from collector.models import Label, Opinion, Photo, Project, Review
 from foundation.models import User
@@ -67,6 +67,7 @@ def record(
     waiting = Opinion.objects.filter(pk=opinion.pk, action="")
     if not waiting.update(**given, agrees=agrees, decision=decision) or opinion.served_as == ServedAs.GOLD:
         return
+    suspicions.settle([photo.pk])
     if not agrees:
         Photo.objects.filter(pk=photo.pk).update(is_disputed=True)
     elif _agreeing(photo) >= SETTLED_BY:

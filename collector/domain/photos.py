@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from collector.domain import histories, projects, stacks, words
+from collector.domain import histories, projects, stacks, suspicions, words
 from collector.enums import DeletionCause, PhotoState, RejectReason
 from collector.models import Photo, Project, Volunteer
 from foundation import blobs, jobs
@@ -160,6 +160,7 @@ def mark_deleted(found: QuerySet[Photo], cause: DeletionCause) -> list[uuid.UUID
     ids = list(left.values_list("pk", flat=True))
     gone = {"state": PhotoState.DELETED, "deleted_because": cause, "deleted_at": Now()}
     Photo.objects.filter(pk__in=ids).update(**gone, **NOTHING)
+    suspicions.forget(ids)
     stacks.promote(ids)
     return ids
 

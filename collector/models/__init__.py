@@ -1,6 +1,7 @@
 """Fields and constraints of the data side. The rules live in domain/."""
 
 from collector.models.challenges import Challenge
+from collector.models.learning import Contribution, Result, Suspicion
 from collector.models.leaving import Erasure, Export
 from collector.models.photos import LostPhoto, Photo
 from collector.models.projects import Condition, Label, Membership, Project
@@ -13,6 +14,7 @@ __all__ = [
     "Condition",
     "Consent",
     "ConsentText",
+    "Contribution",
     "Device",
     "Erasure",
     "Export",
@@ -23,7 +25,9 @@ __all__ = [
     "Opinion",
     "Photo",
     "Project",
+    "Result",
     "Revert",
     "Review",
+    "Suspicion",
     "Volunteer",
 ]

@@ -40,6 +40,7 @@ class Project(models.Model):
     )
     second_opinion_share = models.FloatField(default=0.05)  # of the photos served: already decided by somebody else
     gold_share = models.FloatField(default=0.03)  # of the photos served: their answer is settled
+    licence = models.CharField(max_length=120, blank=True)  # under which its models may be used, for their model cards
     split_secret = models.CharField(max_length=64)  # keys the hash that sorts volunteers into train and golden
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="projects")
     created_at = models.DateTimeField(db_default=Now())

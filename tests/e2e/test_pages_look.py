@@ -3,6 +3,7 @@
 With DAYBREAK_SCREENSHOTS set to a folder, each page is saved there to be looked at.
 """
 
+import itertools
 import os
 import uuid
 from collections.abc import Callable
@@ -14,14 +15,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from collector.domain import projects, reviews
+from collector.domain import contributions, projects, results, reviews, suspicions
 from collector.enums import PhotoState, Role
-from collector.models import Photo, Project
+from collector.models import Photo, Project, Volunteer
 from foundation.models import User
 from tests import pages
 from tests.e2e.conftest import SignIn
 from training.enums import RunState, StageName
-from training.models import Run
+from training.models import Run, Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SERIOUS = {"serious", "critical"}
@@ -100,7 +101,8 @@ LOOKS: dict[str, tuple[str, str | None, Callable[[Page], None]]] = {
     "coverage-empty": ("/coverage/signs/", "rosa", before_nothing),
     "runs": ("/runs/euro/", "rosa", before_nothing),
     "runs-empty": ("/runs/signs/", "rosa", before_nothing),
-    "run-published": ("/runs/euro/2026-11-21/", "rosa", before_nothing),
+    "run-published": ("/runs/euro/2026-11-21/", "ada", before_nothing),
+    "model-card": ("/runs/euro/2026-11-21/card/", "rosa", before_nothing),
     "run-first": ("/runs/euro/2026-11-16/", "rosa", before_nothing),
     "run-live": ("/runs/euro/2026-11-22/", "rosa", before_progress),
     "run-failed": ("/runs/euro/2026-11-18/", "rosa", before_nothing),
@@ -122,7 +124,10 @@ def people() -> dict[str | None, User | None]:
         pages.make_photo(euro, anna, label, challenge)
     pages.accept_many(euro, anna)
     make_nights(euro, [pages.make_photo(euro, anna, label, challenge) for label in ("20", "20", "10", "5", "other")])
-    return {None: None, "rosa": rosa, "nobody": pages.make_user("nobody@example.org")}
+    hand_over(euro, [anna, pages.make_volunteer("Bert from Bruges")[0]])
+    ada = pages.make_user("ada@example.org", display_name="Ada")
+    projects.add_member(euro, ada, Role.ADMIN)
+    return {None: None, "rosa": rosa, "ada": ada, "nobody": pages.make_user("nobody@example.org")}
 
 
 def make_nights(euro: Project, golden: list[Photo]) -> None:
@@ -139,6 +144,28 @@ def make_nights(euro: Project, golden: list[Photo]) -> None:
     failed = Run.objects.create(project=euro, night=pages.NIGHT - timedelta(days=3), state=RunState.FAILED, why=why)
     pages.add_stage(failed, StageName.SNAPSHOT)
     pages.measure(pages.make_run(euro, pages.NIGHT - timedelta(days=5)), accuracy=0.872, size=2_730_000, photos=804)
+
+
+def hand_over(euro: Project, people: list[Volunteer]) -> None:
+    """What a night tells of people, labels and conditions."""
+    helped, hindered = people
+    measured = [
+        contributions.Measured(helped.pk, 48, 9, 2, 2, 13, {"20": 6, "5": 1}),
+        contributions.Measured(hindered.pk, 12, 1, 2, -5, 3),
+    ]
+    contributions.record(euro, pages.NIGHT, measured)
+    labels, conditions = list(euro.labels.all()), list(euro.conditions.all())
+    rows = [
+        results.Measured(label.pk, condition.pk, 11 - at % 4, 12, 0.55, 0.98)
+        for at, (label, condition) in enumerate(itertools.product(labels, conditions))
+    ]
+    results.record(euro, pages.NIGHT, rows)
+    photos = Photo.objects.filter(project=euro, state=PhotoState.ACCEPTED, normalised_at__isnull=False)
+    found = [suspicions.Suspected(photo.pk, labels[0].pk, 0.93 - at / 20) for at, photo in enumerate(photos[:3])]
+    suspicions.record(euro, pages.NIGHT, found)
+    Stage.objects.filter(run__night=pages.NIGHT, name=StageName.GATE).update(
+        result={"withheld": {"coreml int8": "changes 1.2% of the fp32 answers, more than 1%"}}
+    )
 
 
 @pytest.mark.parametrize("name", LOOKS)

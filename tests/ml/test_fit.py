@@ -97,9 +97,8 @@ def test_fit_without_pretrained_weights_learns_from_scratch_and_next_night_from_
     strategy = making.run_stage("fit", work)["strategy"]
     assert strategy["name"] == "from scratch"
     assert "random ones" in strategy["why"]
-    assert {path.name for path in (work / "fit").iterdir()} == {
-        "left_out.jsonl", "model.safetensors", "model.json", "result.json",
-    }  # fmt: skip
+    assert {path.name for path in (work / "fit").iterdir()} == {*contract.STAGE_FILES["fit"], "result.json"}
+    assert not (work / "fit" / "suspicions.jsonl").read_text()  # nobody was left out, so nothing can be said
     shutil.move(work / "fit", work / "production")
     assert making.run_stage("fit", work)["strategy"]["name"] == "warm start"
 

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from collector.domain import projects
+from collector.domain import contributions, projects, results
 from collector.enums import LabelState
 from collector.models import Project
 from foundation import blobs, jobs
@@ -123,6 +123,17 @@ def test_pages_can_tell_everything(first: tuple[Run, dict[str, Any]]) -> None:
     told = answers.read_answers(run)
     assert told.photos == found["snapshot"]["golden"]
     assert told.photos - told.wrong == sum(row["candidate"]["correct"] for row in rows)
+
+
+def test_the_night_hands_over_whose_photos_helped_and_how_each_label_did(
+    project: Project, first: tuple[Run, dict[str, Any]]
+) -> None:
+    _, found = first
+    people = contributions.of_night(project, kit.NIGHT)
+    assert [(row.photos, row.low <= row.fixed - row.broken <= row.high) for row in people] == [(9, True)] * 9
+    rows = results.of_night(project, kit.NIGHT)
+    assert [row.label.slug for row in rows] == list(LABELS)
+    assert sum(row.photos for row in rows) == found["snapshot"]["golden"]
 
 
 def test_a_finished_night_is_not_run_again(

@@ -94,8 +94,9 @@ def test_report_asks_the_same_queries_however_much_there_is(
         pages.make_run(project, pages.NIGHT - timedelta(days=day))
     people = kit.make_volunteers(count)
     pages.add_answers(run, [(accept(project, who)[0], "10", 0.7) for who in people])
-    # session, user, project, membership, run, stages, nights, their stages, answers' file, volunteers, guests, photos
-    with django_assert_num_queries(12):
+    # session, user, project, membership, run, stages, nights, their stages, answers' file, volunteers, guests, photos,
+    # suspicions
+    with django_assert_num_queries(13):
         answer = member.get(NIGHT)
     assert len(answer.context["mistakes"]) == count
     assert len(answer.context["earlier_rows"]) == count + 1
@@ -323,7 +324,7 @@ def test_nights_beside_are_thirty(member: Client, project: Project) -> None:
     ("largest", "top"), [(1, 1), (900, 1024), (1024, 1024), (1_655_000, 2 << 20), (3_300_000, 5 << 20)]
 )
 def test_axis_of_bytes_ends_at_a_round_number(largest: int, top: int) -> None:
-    assert charts._ceiling(largest) == top
+    assert charts.ceiling_of(largest) == top
 
 
 # --- what was new --------------------------------------------------------------------------------------------------

@@ -168,7 +168,8 @@ def test_night_asks_the_same_queries_however_far_it_is(
         pages.add_stage(run, name)
     with django_assert_num_queries(6):  # session, user, project, membership, run, stages
         member.get(PROGRESS)
-    with django_assert_num_queries(9):  # besides, the nights before, their stages, and the stage that judged
+    # besides, the nights before, their stages, the stage that judged, and suspicions
+    with django_assert_num_queries(10):
         member.get(NIGHT)
 
 

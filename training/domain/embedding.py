@@ -44,16 +44,15 @@ def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
     return list(contract.photos_for("fit", manifest, is_head=False))
 
 
+def _keys_read_by(shift: Shift, name: StageName) -> list[str]:
+    row = stages.find_stage(shift, StageName.START)
+    judged = row.result["judged"] if row and name == StageName.EVALUATE else []
+    return [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
+
+
 def bring_features(shift: Shift, name: StageName) -> None:
-    """The packs that the stage reads, as ``features/``: of train photos to choose and fit, of golden to evaluate."""
-    keys = []
-    if name == StageName.FIT:
-        keys = list(filter(None, [features_key(shift)]))
-    elif name == StageName.CHOOSE:
-        keys = probes.feature_keys(shift)
-    elif name == StageName.EVALUATE:
-        row = stages.find_stage(shift, StageName.START)
-        keys = row.result["judged"] if row else []
+    """The packs that the stage reads, as ``features/``: of train photos, and to evaluate of those that judge."""
+    keys = probes.feature_keys(shift) if name == StageName.CHOOSE else _keys_read_by(shift, name)
     if keys:
         with shift.holding():
             features.bring(shift.run.project, keys, shift.work / "features")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, negatives, probes, shards, snapshots, stages
+from training.domain import embedding, negatives, people, probes, shards, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -91,6 +91,8 @@ def _prepare(shift: Shift, name: StageName) -> None:
     for earlier in stages.ORDER[: stages.ORDER.index(name)]:
         stages.bring(shift, earlier)
     embedding.bring_features(shift, name)
+    if name == StageName.EVALUATE:
+        contract.write_json(shift.work / contract.WANTED, people.order_volunteers(shift))
     production = shift.run.inputs["production"]
     if production and stages.bring(shift, StageName.FIT, run_id=production["run"], to="production") is None:
         raise NightFailedError(

@@ -20,7 +20,7 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import inputs, judging, learning, negatives, publishing, shards, snapshots, stages
+from training.domain import handover, inputs, judging, learning, negatives, publishing, shards, snapshots, stages
 from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -126,6 +126,7 @@ def _work_through(shift: Shift) -> None:
     shift.beat()
     is_better = gate.result["decision"] == GateDecision.PUBLISH
     published = publishing.finish_publish(shift, gate) if is_better else None
+    handover.hand_over(shift)
     publishing.announce(shift, gate, published)
 
 

@@ -7,8 +7,9 @@
 WORK holds ``spec.json`` (``RunSpec``), ``snapshot/manifest.jsonl`` (a ``ManifestPhoto`` a line),
 ``snapshot/snapshot.json`` (``Snapshot``), ``photos/<sha256>.jpg`` (those that ``photos_for`` names at least), and one
 folder a finished stage; optionally ``production/`` (a whole ``fit`` output), ``features/`` (packs of earlier nights),
-``part.jsonl`` (the photos that are in none of them, for ``embed``), and ``snapshot/negatives.jsonl`` (photos that show
-no label: a ``ManifestPhoto`` a line, the reason in place of the label).
+``part.jsonl`` (the photos that are in none of them, for ``embed``), ``volunteers.json`` (whose contribution
+``evaluate`` shall measure, most wanted first), and ``snapshot/negatives.jsonl`` (photos that show no label: a
+``ManifestPhoto`` a line, the reason in place of the label).
 A stage writes into ``--out`` only and writes ``result.json`` last.
 Exit status: 0 finished, 2 the input is at fault (``problem`` lines say why), 3 the bytes of a photo are missing that
 ``photos_for`` did not foresee, anything else a fault of ours.
@@ -46,17 +47,19 @@ from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
     "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
-    "STAGE_FILES", "STRATEGIES", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract", "Label", "Line",
-    "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine", "ProblemsFoundError",
-    "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot", "SnapshotLabel", "Strategy",
-    "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line", "photos_for", "read_digests",
-    "read_head", "read_json", "read_manifest", "read_spec", "write_json", "write_manifest", "write_pack",
+    "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract",
+    "Label", "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine",
+    "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot",
+    "SnapshotLabel", "Strategy", "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line",
+    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "write_json",
+    "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
 STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 EXIT_PHOTOS = 3
+WANTED = "volunteers.json"
 ARCHES = (
     "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
     "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
@@ -73,10 +76,10 @@ STAGE_FILES: Mapping[str, tuple[str, ...]] = {
     "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
     "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
-    "fit": ("left_out.jsonl", "model.safetensors", "model.json"),
+    "fit": ("left_out.jsonl", "model.safetensors", "model.json", "suspicions.jsonl"),
     # The packs hold features of photos that no earlier night judged by; without a pretrained backbone, none.
     "evaluate": (
-        "predictions.jsonl", "golden.safetensors", "careless.safetensors", "shaken.safetensors",
+        "predictions.jsonl", "contributions.json", "golden.safetensors", "careless.safetensors", "shaken.safetensors",
         "unlabelled.safetensors",
     ),
     "compress": ("coreml-fp16.mlpackage.zip", "coreml-int8.mlpackage.zip", "model.onnx", "rounded.safetensors"),

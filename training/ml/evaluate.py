@@ -1,7 +1,8 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
-Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``), and
-from what probability on the fitted model's answer is worth giving (``reject``), and what an answer costs (``cost``).
+Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``),
+from what probability on the fitted model's answer is worth giving (``reject``), whose photos helped (``people``), and
+what an answer costs (``cost``).
 Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
@@ -11,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from training.ml import cost, looks, reject, shake
-from training.ml.contract import ManifestPhoto, Progress, RunSpec
+from training.ml import cost, looks, people, reject, shake
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
 from training.ml.looks import Look
 from training.ml.networks import answers
 from training.ml.photos import shrunk_photos
@@ -22,7 +23,10 @@ from training.ml.workspace import Work
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes ``predictions.jsonl``; returns the scores. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes ``predictions.jsonl`` and ``contributions.json``; returns the scores.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     photos = work.golden()
     models = [read_model(folder) for folder in (work.stage("fit"), work.production) if folder]
@@ -50,6 +54,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
             "stability": stability[1],
         }
     write_predictions(out / "predictions.jsonl", photos, models[0].slugs, found[0], **more)
+    write_json(out / "contributions.json", people.tell(spec, work, panel, photos, progress))
     return result
 
 

@@ -4,6 +4,7 @@ Pretrained weights: a linear head on the cached features. None: from scratch. No
 scratch: a warm start from it, with the rows of the head carried over for labels it knows.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed, start
+from training.ml import embed, noise, start
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.engine import BACKBONE, open_engine
 from training.ml.head import Examples, fit_head, split_by_group
@@ -39,10 +40,14 @@ class Outcome:
     strategy: Strategy
     curves: Any
     left_out: tuple[Sequence[ManifestPhoto], Tensor]
+    suspicions: Sequence[noise.Suspicion] = ()  # of the train photos, where volunteers were left out in turn
 
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
-    """Writes the model and ``left_out.jsonl``. Raises ``ProblemsFoundError`` for photos or models at fault."""
+    """Writes the model, ``left_out.jsonl`` and ``suspicions.jsonl``.
+
+    Raises ``ProblemsFoundError`` for photos or models at fault.
+    """
     work.check(spec)
     before = _usable_production(spec, work)
     has_features = work.result("start")["backbone"] is not None
@@ -51,9 +56,11 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         outcome = _fit_head(spec, work, progress)
     else:
         outcome = _train(spec, work, out, progress, before if name == WARM else None)
+    _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
     write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
-    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about}
+    suspicious = {"suspicions": len(outcome.suspicions)}
+    return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
 
 
 def _choose(spec: RunSpec, *, has_features: bool, before: SavedModel | None) -> str:
@@ -101,7 +108,20 @@ def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
         f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
         f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
     )
-    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, head.left_out.softmax(1)))
+    left_out = head.left_out.softmax(1)
+    suspicions = noise.find_suspicions(left_out, examples.targets)
+    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
+
+
+def _write_suspicions(
+    out: Path, suspicions: Sequence[noise.Suspicion], photos: list[ManifestPhoto], slugs: Sequence[str]
+) -> None:
+    """``suspicions.jsonl``: the surest first, one a line; empty where nothing was looked for or found."""
+    with (out / "suspicions.jsonl").open("w", encoding="utf-8") as file:
+        for one in suspicions:
+            photo = photos[one.place]
+            named = {"photo": photo.photo, "volunteer": photo.volunteer, "label": photo.label}
+            file.write(json.dumps({**named, "likely": slugs[one.likely], "margin": one.margin}, sort_keys=True) + "\n")
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:

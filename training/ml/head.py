@@ -61,9 +61,9 @@ def fit_head(
     """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
     curve, left_out = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
-    mean, spread = _standard(examples.features, taps)
+    mean, spread = standardise(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
-    weight, bias = _solve(scaled, label_count=label_count, strength=best)
+    weight, bias = solve(scaled, label_count=label_count, strength=best)
     folded = weight / spread
     return FittedHead(folded, bias - folded @ mean, best, curve, left_out[best])
 
@@ -77,12 +77,12 @@ def _cross_validate(
     hits, losses = dict.fromkeys(STRENGTHS, 0.0), dict.fromkeys(STRENGTHS, 0.0)
     for fold in range(count):
         known, unseen = examples.only(folds != fold), examples.only(folds == fold)
-        mean, spread = _standard(known.features, taps)
+        mean, spread = standardise(known.features, taps)
         known, unseen = (replace(part, features=(part.features - mean) / spread) for part in (known, unseen))
         start: tuple[Tensor, Tensor] | None = None
         for number, strength in enumerate(STRENGTHS, start=fold * len(STRENGTHS)):
             progress.report(number, count * len(STRENGTHS), "choosing how far to trust the photos")
-            start = _solve(known, label_count=label_count, strength=strength, start=start)
+            start = solve(known, label_count=label_count, strength=strength, start=start)
             logits = unseen.features @ start[0].T + start[1]
             left_out[strength][folds == fold] = logits
             hits[strength] += unseen.total((logits.argmax(1) == unseen.targets).float())
@@ -117,16 +117,17 @@ def split_by_group(groups: Sequence[str], targets: Tensor, *, count: int = FOLDS
     return torch.tensor([where[group] for group in groups])
 
 
-def _standard(features: Tensor, taps: Sequence[int]) -> tuple[Tensor, Tensor]:
+def standardise(features: Tensor, taps: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The mean of each feature, and for each the root mean square spread of its tap."""
     spreads = torch.split(features.std(0, unbiased=False), list(taps))
     same = [spread.square().mean().sqrt().clamp(min=1e-8).expand(len(spread)) for spread in spreads]
     return features.mean(0), torch.cat(same)
 
 
-def _solve(
+def solve(
     examples: Examples, *, label_count: int, strength: float, start: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
+    """Weight (labels, d) and bias (labels) at the least regularised loss; ``start`` only saves steps."""
     count, width = examples.features.shape
     weight = (start[0].clone() if start else torch.zeros(label_count, width)).requires_grad_()
     bias = (start[1].clone() if start else torch.zeros(label_count)).requires_grad_()

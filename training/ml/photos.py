@@ -111,7 +111,7 @@ def read_arrays(
 
 def read_pixels(
     folder: Path, photos: Sequence[ManifestPhoto], contract: InputContract, *, antialias: bool | None = None
-) -> Iterator[Tensor]:
+) -> "Iterator[Tensor]":
     """As ``read_batches``, without saying which photos they are."""
     return (pixels for _, pixels in read_batches(folder, photos, contract, antialias=antialias))
 

@@ -39,20 +39,22 @@ class Panel:
         asked = range(len(self.models)) if only is None else only
         found: dict[int, Tensor] = {}
         for group in sorted({self._group[place] for place in asked}):
-            features = self._features(group, look, photos)
+            features = self.features(group, look, photos)
             for place in asked:
                 if self._group[place] == group:
                     weight, bias = self.models[place].network.head_rows()
                     found[place] = (features @ weight.T + bias).softmax(1)
         return [found[place] for place in asked]
 
-    def _features(self, group: int, look: Look, photos: Sequence[ManifestPhoto]) -> Tensor:
-        """Float32 (photos x views, n), out of what is known and what is computed now."""
+    def features(self, place: int, look: Look, photos: Sequence[ManifestPhoto]) -> Tensor:
+        """What the head of the model at that place is shown: float32 (photos x views, n), known or computed now."""
+        group = self._group[place]
         backbone, width = self._kept[group], self.models[group].network.feature_count
         if backbone is None:
             return torch.cat(list(self._compute(group, look, photos)))
         key = features_key(backbone, self._spec.input.to_json(), look.view)
-        packs = find_packs([*(self._work.folder / "features").glob("*.safetensors")], key)
+        folders = (self._work.folder / "features", self._out)
+        packs = find_packs([path for folder in folders for path in folder.glob("*.safetensors")], key)
         known = {digest for pack in packs for digest in pack.digests}
         missing = list({one.sha256: one for one in photos if bytes.fromhex(one.sha256) not in known}.values())
         if missing:
@@ -61,6 +63,10 @@ class Panel:
             write_pack(path, key, width * look.of_each, [bytes.fromhex(photo.sha256) for photo in missing], rows)
             packs += find_packs([path], key)
         return torch.from_numpy(gather(packs, photos)).view(-1, width)
+
+    def beside(self, model: SavedModel) -> "Panel":
+        """A panel of that model alone, which shares what is known."""
+        return Panel([model], self._spec, self._work, self._out, self._progress)
 
     def _compute(self, group: int, look: Look, photos: Sequence[ManifestPhoto]) -> Iterator[Tensor]:
         """Float32 (some, n), rounded to float16, in the views' order."""

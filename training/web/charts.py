@@ -86,7 +86,7 @@ def bytes_over_nights(rows: Sequence[dict[str, Any]], name: str) -> list[Chart]:
         for row in reversed(rows)
         if row["bytes"] is not None
     ]
-    top = _ceiling(max((point.value for point in points), default=1))
+    top = ceiling_of(max((point.value for point in points), default=1))
     return _draw_all(f"Size of {name}", points, Axis(0, top, lambda size: filesizeformat(size) if size else "0"))
 
 
@@ -120,7 +120,7 @@ def _draw(name: str, points: Sequence[Point], axis: Axis, words: str) -> Chart:
     return Chart(name, width, height, marks, grid, str(points[0].night), str(points[-1].night), words)
 
 
-def _ceiling(largest: float) -> float:
+def ceiling_of(largest: float) -> float:
     """Where an axis of bytes ends: at a round number of the unit that people are told."""
     unit = 1024 ** int(math.log(max(largest, 1), 1024))
     return float(next(unit * step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if unit * step >= largest))

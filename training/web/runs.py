@@ -8,11 +8,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from collector.domain import projects
-from collector.models import Project
+from collector.enums import Role
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, judged, networks, rejection, reliability, words
+from training.web import charts, earlier, helped, judged, networks, rejection, reliability, suspected, tradeoffs, words
+from training.web.access import require_access
 
 NIGHTS_A_PAGE = 30
 
@@ -22,7 +22,7 @@ NIGHTS_A_PAGE = 30
 @never_cache
 def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest nights, or those before ``?before=``."""
-    project = _require_access(request, slug)
+    project, _ = require_access(request, slug)
     found = queries.runs_of(project)
     if before := _read_night(request.GET.get("before", "")):
         found = found.filter(night__lt=before)
@@ -38,11 +38,22 @@ def list_runs(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
     """One night in figures and words."""
-    project = _require_access(request, slug)
+    project, role = require_access(request, slug)
     run = queries.get_run(project, night)
     beside = earlier.describe(queries.nights_until(run, earlier.NIGHTS))
-    told = {**words.describe_run(run), **networks.describe(run), **judged.describe(project, run)}
-    page = {"project": project, "run": run, **told, **reliability.describe(run), **rejection.describe(run), **beside}
+    page = {
+        "project": project,
+        "run": run,
+        **words.describe_run(run),
+        **networks.describe(run),
+        **judged.describe(project, run),
+        **beside,
+        **reliability.describe(run),
+        **rejection.describe(run),
+        **tradeoffs.describe(run),
+        **suspected.describe(project, night),
+        "people": helped.describe(project, night) if role == Role.ADMIN else None,
+    }
     return render(request, "training/run.html", page)
 
 
@@ -52,13 +63,8 @@ def show_progress(request: HttpRequest, slug: str, night: date) -> JsonResponse:
     """Where the night stands, for the page that watches it."""
     if not request.user.is_authenticated:
         raise Problem("sign-in-needed", 401, "You are signed out.", do="Sign in, then try again.")
-    return JsonResponse(words.describe_progress(queries.get_run(_require_access(request, slug), night)))
-
-
-def _require_access(request: HttpRequest, slug: str) -> Project:
-    project = projects.get_project(slug)
-    projects.require_reviewer(project, request.user)
-    return project
+    project, _ = require_access(request, slug)
+    return JsonResponse(words.describe_progress(queries.get_run(project, night)))
 
 
 def _read_night(text: str) -> date | None:

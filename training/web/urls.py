@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from training.web import runs
+from training.web import cards, runs
 
 
 class NightConverter:
@@ -27,4 +27,7 @@ urlpatterns = [
     path("runs/<slug:slug>/", runs.list_runs, name="runs"),
     path("runs/<slug:slug>/<night:night>/", runs.show_run, name="run"),
     path("runs/<slug:slug>/<night:night>/progress", runs.show_progress, name="run_progress"),
+    path("runs/<slug:slug>/<night:night>/card/", cards.show_card, name="model_card"),
+    path("runs/<slug:slug>/<night:night>/card.md", cards.download_markdown, name="model_card_markdown"),
+    path("runs/<slug:slug>/<night:night>/card.json", cards.download_json, name="model_card_json"),
 ]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.urls import reverse
-
 from training.domain import queries, reports
 from training.enums import RunState, StageName
 from training.models import Run
@@ -64,7 +62,6 @@ def describe_run(run: Run) -> dict[str, Any]:
         "stability": say_stability(summary["stability"]),
         "strategy": summary["strategy"],
         "arch": (summary["candidate"] or {}).get("arch"),
-        "artifacts": [_describe_artifact(each) for each in summary["artifacts"]],
         "notices": [said for said in (reports.say_erased(run), *reports.notices(run)) if said],
     }
 
@@ -139,13 +136,3 @@ _COUNTED = {
     "to learn from": "train",
     "golden, to judge on": "golden",
 }
-
-
-def _describe_artifact(artifact: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **artifact,
-        "name": name_of(artifact),
-        "accuracy": percent(artifact["golden_accuracy"]),
-        "flips": percent(artifact["flips_vs_fp32"]),
-        "path": reverse("artifact", args=[artifact["sha256"][:2], artifact["sha256"]]),
-    }
