@@ -144,7 +144,7 @@ def test_other_inputs_give_another_digest(tmp_path: Path) -> None:
 
 def test_weights_to_start_from_are_those_of_the_network_chosen(tmp_path: Path) -> None:
     shift = begin(make_run(), tmp_path / "work")
-    spec = {"arch": "squeezenet1_1", "pretrained": "imagenet", "strategy": "auto"}
+    spec = dict.fromkeys(stages.START_MEMBERS) | {"arch": "squeezenet1_1"}
     shift.run.inputs = {"spec": spec, "code": "", "start": None}
     first = stages.input_digest(shift, StageName.START)
     row = Stage(run=shift.run, name=StageName.CHOOSE, input_digest="", result={"arch": "mnasnet0_5"})
