@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.ml import train, ways
+from training.ml import lesson, train, ways
 from training.ml.augment import augment
 from training.ml.checkpoints import Checkpoints
 from training.ml.contract import CaptureProfile, InputContract, Label, ProblemsFoundError, Progress, RunSpec
@@ -151,9 +151,9 @@ def test_a_checkpoint_that_does_not_fit_is_left_alone(tmp_path: Path, harm: str)
 
 
 def test_photos_of_a_tenth_of_the_weight_are_learned_from_a_tenth_as_often(data: train.TrainData) -> None:
-    weights = torch.ones(len(data.photos))
-    weights[:48] = 0.1
-    draws = iter(train._Draws(train._chances(replace(data, weights=weights)), seed=1))
+    chances = torch.ones(len(data.photos))
+    chances[:48] = 0.1
+    draws = iter(lesson._Draws(chances, seed=1))
     drawn = torch.cat([next(draws) for _ in range(165)])  # a hundred times round
     assert 0.07 < float((drawn < 48).sum() / (drawn >= 48).sum()) < 0.13
 
@@ -161,7 +161,7 @@ def test_photos_of_a_tenth_of_the_weight_are_learned_from_a_tenth_as_often(data:
 def test_the_way_of_calculating_is_measured_and_leaves_no_trace(data: train.TrainData) -> None:
     network = make_network(make_spec())
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    way = ways.fastest(network, data.photos[:8], torch.ones(len(make_spec().labels)), 1)
+    way = ways.fastest(network, (data.photos[:8].float(),), torch.ones(len(make_spec().labels)), 1)
     assert way in {ways.Way(torch.float32, 1), ways.Way(torch.bfloat16, 1)}
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())

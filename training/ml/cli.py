@@ -33,9 +33,10 @@ from training.ml.problems import PhotosMissingError
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # full, over quota, over the limit of a file's size
 NO_ROOM_SAID = re.compile(rf"os error ({'|'.join(map(str, NO_ROOM))})\b|{'|'.join(map(os.strerror, NO_ROOM))}")
 WHAT = {
+    "choose": "which of several networks to teach, by accuracy and cost",
     "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
-    "fit": "the model: a head on features, from scratch, or a warm start",
+    "fit": "the model: a head on features, more blocks where that helps, or a whole network",
     "evaluate": "the model and production's on the golden photos",
     "compress": "Core ML (fp16, 8-bit) and ONNX files",
     "litert": "LiteRT files (float32, 8-bit)",
@@ -103,7 +104,7 @@ def run_stage(
 
     stage = importlib.import_module(f"training.ml.{name}")
     _settle(spec)
-    result: dict[str, Any] = {"stage": name, **stage.run(spec, Work(work), out, progress)}
+    result: dict[str, Any] = {"stage": name, **stage.run(Work(work).settle(spec), Work(work), out, progress)}
     write_json(done, result)
     progress.result(result)
     return result

@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.ml import compiler
 from training.ml.contract import Progress, a_problem
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # C of the usual notation: larger trusts the photos more
 FOLDS = 3
 MAX_STEPS = 200
+MOST_TEMPERED, TEMPERATURES = 5.0, 201  # the range of temperatures tried, and how many
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class FittedHead:
     bias: Tensor
     strength: float
     curve: list[dict[str, float]]  # {"C", "accuracy", "loss"}
+    learned: float  # accuracy on the photos it learned from
     left_out: Tensor  # logits (n, labels) of heads with the same C that had not seen the photo's volunteer
 
     @property
@@ -69,11 +72,19 @@ def fit_head(
         )  # fmt: skip
     curve, left_out = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
+    weight, bias = solve_head(examples, taps=taps, label_count=label_count, strength=best)
+    right = (examples.features @ weight.T + bias).argmax(1) == examples.targets
+    learned = examples.total(right.float()) / float(examples.weights.sum())
+    return FittedHead(weight, bias, best, curve, learned, left_out[best])
+
+
+def solve_head(examples: Examples, *, taps: Sequence[int], label_count: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Weight (labels, features) and bias (labels) over raw features, for one C."""
     mean, spread = standardise(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
-    weight, bias = solve(scaled, label_count=label_count, strength=best)
+    weight, bias = solve(scaled, label_count=label_count, strength=strength)
     folded = weight / spread
-    return FittedHead(folded, bias - folded @ mean, best, curve, left_out[best])
+    return folded, bias - folded @ mean
 
 
 def _cross_validate(
@@ -139,6 +150,7 @@ def solve(
     count, width = examples.features.shape
     weight = (start[0].clone() if start else torch.zeros(label_count, width)).requires_grad_()
     bias = (start[1].clone() if start else torch.zeros(label_count)).requires_grad_()
+    compiler.leave_out_of_optimisers()
     solver = torch.optim.LBFGS(
         [weight, bias], max_iter=MAX_STEPS, tolerance_grad=1e-5, tolerance_change=1e-9, line_search_fn="strong_wolfe"
     )
@@ -153,3 +165,16 @@ def solve(
 
     solver.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
     return weight.detach(), bias.detach()
+
+
+def temperature(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> float:
+    """What ``logits`` (n, labels) must be divided by so that the photos' loss is least (Guo and others, 2017).
+
+    Within a factor of ``MOST_TEMPERED`` either way: a few photos that are all right would ask for endless certainty.
+    """
+    weights = torch.ones(len(targets)) if weights is None else weights
+    tried = torch.logspace(-1, 1, TEMPERATURES, base=MOST_TEMPERED)
+    losses = [
+        float((functional.cross_entropy(logits / one, targets, reduction="none") * weights).sum()) for one in tried
+    ]
+    return float(tried[losses.index(min(losses))])
