@@ -147,7 +147,7 @@ def _kill_child_then_supervisor(project: Project, field: Battlefield) -> "subpro
     field.wait_for(lambda: "Another process has this night; following it." in field.log(bob), "the second one followed")
     field.wait_for(lambda: find_child("fit"), "fitting began")
     rows = kit.rows_of(Run.objects.get(project=project))
-    assert list(rows) == ["snapshot", "start", "embed"]
+    assert list(rows) == ["snapshot", "choose", "start", "embed"]
     orphan = find_child("fit")
     assert orphan
     alice.kill()

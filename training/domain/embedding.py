@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from foundation import jobs
-from training.domain import features, snapshots, stages
+from training.domain import features, probes, snapshots, stages
 from training.domain.shifts import Shift
 from training.enums import StageName
 from training.ml import contract
@@ -44,19 +44,23 @@ def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
     return list(contract.photos_for("fit", manifest, is_head=False))
 
 
-def bring_features(shift: Shift, name: StageName) -> None:
-    """The packs that the stage reads, as ``features/``: of train photos, and to evaluate of those that judge."""
+def _keys_read_by(shift: Shift, name: StageName) -> list[str]:
     row = stages.find_stage(shift, StageName.START)
     judged = row.result["judged"] if row and name == StageName.EVALUATE else []
-    keys = [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
+    return [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
+
+
+def bring_features(shift: Shift, name: StageName) -> None:
+    """The packs that the stage reads, as ``features/``: of train photos, and to evaluate of those that judge."""
+    keys = probes.feature_keys(shift) if name == StageName.CHOOSE else _keys_read_by(shift, name)
     if keys:
         with shift.holding():
             features.bring(shift.run.project, keys, shift.work / "features")
 
 
-def store_judged(shift: Shift) -> None:
-    """Stores what evaluate saw of golden photos for the first time, and takes it out of the stage's own output."""
-    for path in sorted((shift.work / StageName.EVALUATE).glob("*.safetensors")):
+def store_found(shift: Shift, name: StageName) -> None:
+    """Stores what a stage saw of photos for the first time, and takes it out of the stage's own output."""
+    for path in sorted((shift.work / name).glob("*.safetensors")):
         with shift.holding():
             pack = features.write(shift.run.project, contract.open_pack(path).head.key, path)
         with transaction.atomic():

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, negatives, people, shards, snapshots, stages
+from training.domain import embedding, negatives, people, probes, shards, snapshots, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -29,6 +29,8 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
         return row
     if row:
         stages.forget_from(shift, name)
+    if name == StageName.CHOOSE and not probes.has_choice(shift):
+        return probes.skip(shift, digest)
     twin = stages.find_twin(shift, name, digest)
     if twin and not twin.result.get("is_stopgap") and embedding.is_whole(shift, twin):
         stages.say(shift, name, f"found done on the night of {twin.run.night}", is_done=True)
@@ -47,8 +49,8 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
-    if name == StageName.EVALUATE:
-        embedding.store_judged(shift)
+    if name in {StageName.CHOOSE, StageName.EVALUATE}:
+        embedding.store_found(shift, name)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)

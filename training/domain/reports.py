@@ -22,6 +22,8 @@ def summary(run: Run) -> dict[str, Any]:
         "strategy": strategy(run),
         "candidate": _candidate(run, done.get(StageName.EVALUATE)),
         "stability": _stability(done.get(StageName.EVALUATE)),
+        "cost": _cost(done.get(StageName.EVALUATE)),
+        "choice": choice(run),
         "artifacts": _artifacts(done.get(StageName.VERIFY)),
         "gate": {"decision": run.decision or None, "why": headline(run) if run.state == RunState.KEPT else run.why},
         "release": run.release or None,
@@ -99,6 +101,17 @@ def say_erased(run: Run) -> str:
     return f"Learned from {photos} erased since{last}. No later night learns from erased photos."
 
 
+def arch(run: Run) -> str:
+    """The network that was taught; until that is chosen the first one the project names."""
+    return str((choice(run) or run.inputs.get("spec", {})).get("arch", ""))
+
+
+def choice(run: Run) -> dict[str, Any] | None:
+    """What stage choose found (``candidates`` with their figures, ``left_out``, ``why``); None where one was named."""
+    stage = stages_of(run).get(StageName.CHOOSE)
+    return stage.result or None if stage else None
+
+
 def strategy(run: Run) -> dict[str, str] | None:
     """``name`` of how the candidate learned, and ``why``; None until it has."""
     stage = stages_of(run).get(StageName.FIT)
@@ -159,7 +172,7 @@ def _candidate(run: Run, stage: Stage | None) -> dict[str, Any] | None:
     if stage is None:
         return None
     accuracies = {name: stage.result.get(name) for name in ("golden_accuracy", "golden_balanced_accuracy")}
-    return {"arch": run.inputs.get("spec", {}).get("arch"), **accuracies}
+    return {"arch": arch(run), **accuracies}
 
 
 def _stability(stage: Stage | None) -> dict[str, Any] | None:
@@ -168,6 +181,12 @@ def _stability(stage: Stage | None) -> dict[str, Any] | None:
     if stage is None or found is None:
         return None
     return {**found, "production": (stage.result.get("production") or {}).get("stability")}
+
+
+def _cost(stage: Stage | None) -> dict[str, Any] | None:
+    """What an answer of the candidate costs, as ``evaluate`` found it; None until it was measured."""
+    found: dict[str, Any] | None = stage.result.get("cost") if stage else None
+    return found
 
 
 def _artifacts(stage: Stage | None) -> list[dict[str, Any]]:

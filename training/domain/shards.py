@@ -127,7 +127,7 @@ def _plan(shift: Shift, photos: list[str]) -> None:
 
 
 def _work_on(shard: Shard, shift: Shift) -> None:
-    for name in (StageName.SNAPSHOT, StageName.START):
+    for name in (StageName.SNAPSHOT, StageName.CHOOSE, StageName.START):
         stages.bring(shift, name)
     spec = {**shift.run.inputs["spec"], "threads": inputs.count_cores()}  # of this machine
     contract.write_json(shift.work / "spec.json", spec)

@@ -29,9 +29,10 @@ from training.ml.contract import (
 from training.ml.problems import PhotosMissingError
 
 WHAT = {
+    "choose": "which of several networks to teach, by accuracy and cost",
     "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
-    "fit": "the model: a head on features, from scratch, or a warm start",
+    "fit": "the model: a head on features, more blocks where that helps, or a whole network",
     "evaluate": "the model and production's on the golden photos",
     "compress": "Core ML (fp16, 8-bit) and ONNX files",
     "litert": "LiteRT files (float32, 8-bit)",
@@ -93,7 +94,7 @@ def run_stage(
 
     stage = importlib.import_module(f"training.ml.{name}")
     _settle(spec)
-    result: dict[str, Any] = {"stage": name, **stage.run(spec, Work(work), out, progress)}
+    result: dict[str, Any] = {"stage": name, **stage.run(Work(work).settle(spec), Work(work), out, progress)}
     write_json(done, result)
     progress.result(result)
     return result

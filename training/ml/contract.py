@@ -56,12 +56,16 @@ __all__ = [
 ]  # fmt: skip
 
 SPEC = 1
-STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
+STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 EXIT_PHOTOS = 3
 WANTED = "volunteers.json"
-ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
-STRATEGIES = ("auto", "head", "scratch", "warm_start")
+ARCHES = (
+    "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
+    "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
+    "mnasnet1_3",
+)  # fmt: skip
+STRATEGIES = ("auto", "head", "head_then_last_blocks", "head_then_all", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)
 SIZES = range(32, 513)
@@ -69,6 +73,7 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
+    "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
     "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
     "fit": ("left_out.jsonl", "model.safetensors", "model.json", "suspicions.jsonl"),
@@ -153,6 +158,8 @@ class RunSpec:
     threads: int = 2
     wrong_answer_cost: int = 5  # how many times worse than none of these a wrong answer is
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
+    candidates: tuple[str, ...] = ()  # networks to choose from; without any, ``arch`` is taken
+    cost_target_m: int | None = None  # million multiply-adds a photo, above which a network pays for all it costs
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -172,6 +179,8 @@ class RunSpec:
             "labels": labels,
             "input": self.input.to_json(),
             "capture_profile": profile,
+            "candidates": list(self.candidates),
+            "cost_target_m": self.cost_target_m,
         }
 
     @classmethod
@@ -197,6 +206,8 @@ class RunSpec:
             threads=check.integer("threads", 2, low=1, high=256),
             wrong_answer_cost=check.integer("wrong_answer_cost", 5, low=1, high=1000),
             capture_profile=profile,
+            candidates=_read_candidates(check),
+            cost_target_m=_read_target(check),
         )
         check.finish()
         return spec
@@ -206,7 +217,7 @@ class RunSpec:
 class Strategy:
     """How the model was made, and why, in words."""
 
-    name: str  # "head on cached features", "from scratch", "warm start"
+    name: str  # "head on cached features", "head, then last blocks", ...; choosing.py has them all
     why: str
 
 
@@ -321,3 +332,17 @@ def _read_pretrained(check: Checker) -> str:
     if value not in {"imagenet", "scratch"} and not Path(value).is_absolute():
         check.refuse("pretrained", value, "imagenet, scratch, or the absolute path of a .safetensors file")
     return value
+
+
+def _read_candidates(check: Checker) -> tuple[str, ...]:
+    value = check.raw.get("candidates", [])
+    if isinstance(value, list) and all(arch in ARCHES for arch in value) and len(set(value)) == len(value):
+        return tuple(value)
+    check.refuse("candidates", value, f"a list of some of {', '.join(ARCHES)}, each once")
+    return ()
+
+
+def _read_target(check: Checker) -> int | None:
+    if check.raw.get("cost_target_m") is None:
+        return None
+    return check.integer("cost_target_m", low=1, high=100_000)

@@ -17,6 +17,7 @@ SAMPLES = {  # train photos that a stage looks at to see what rounding does
     "compress": 32,  # twice as many gave the same answers
     "litert": 200,  # on which the two kinds of 8-bit file are compared with float32
 }
+PROBED = 1500  # train photos of all labels together, on which networks are compared
 MIN_TRAIN_PHOTOS = 2  # of each label: one to learn from, one to be held out inside training
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN_FAULTS = 20  # a manifest of a million broken lines must not print a million problems
@@ -107,6 +108,15 @@ def sample_for(stage: str, train: Sequence[ManifestPhoto]) -> Sequence[ManifestP
     return train[:: max(1, len(train) // count)][:count]
 
 
+def sample_labels(train: Iterable[ManifestPhoto]) -> list[ManifestPhoto]:
+    """As many photos of each label, those whose digests come first: the same every night but for new ones."""
+    by_label: dict[str, list[ManifestPhoto]] = {}
+    for photo in sorted(train, key=lambda one: one.sha256):
+        by_label.setdefault(photo.label, []).append(photo)
+    each = max(MIN_TRAIN_PHOTOS, PROBED // max(1, len(by_label)))
+    return [photo for label in sorted(by_label) for photo in by_label[label][:each]]
+
+
 def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) -> Sequence[ManifestPhoto]:
     """The photos of a manifest whose bytes a stage reads. ``embed`` names its own, in ``PART``.
 
@@ -117,6 +127,8 @@ def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) ->
         return [photo for photo in photos if photo.side == "golden"]
     if stage in SAMPLES:
         return sample_for(stage, train)
+    if stage == "choose":
+        return sample_labels(train)
     return train if stage == "fit" and not is_head else ()
 
 
