@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from foundation import jobs
-from training.domain import features, probes, snapshots, stages
+from training.domain import features, materials, probes, stages
 from training.domain.shifts import Shift
 from training.enums import StageName
 from training.ml import contract
@@ -40,7 +40,7 @@ def find_missing(shift: Shift) -> list[contract.ManifestPhoto]:
 
 def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
     """The photos of the night's manifest that it learns from."""
-    manifest = snapshots.read_manifest(shift)
+    manifest = materials.read_manifest(shift)
     return list(contract.photos_for("fit", manifest, is_head=False))
 
 
@@ -72,7 +72,7 @@ def store_found(shift: Shift, name: StageName) -> None:
 def embed_here(shift: Shift, order: children.Order, missing: list[contract.ManifestPhoto]) -> children.Ended:
     """Looks at those photos with one child of this process, and stores what it found."""
     contract.write_manifest(shift.work / contract.PART, missing)
-    snapshots.materialise(shift, {photo.sha256 for photo in missing})
+    materials.materialise(shift, {photo.sha256 for photo in missing})
     ended = children.run_child(order, hear=lambda line: stages.pass_on(shift, StageName.EMBED, line), beat=shift.beat)
     pack = store_pack(shift)
     if pack:

@@ -8,6 +8,7 @@ from training.domain.queries import stages_of
 from training.enums import RunState, StageName
 from training.models import Run, Stage
 
+FEW_GOLDEN = 100  # below it the 95% interval of a share may be 20 points wide
 COUNTS = ("photos", "volunteers", "train", "golden")
 MEASURED = ("runtime", "precision", "bytes", "sha256", "golden_accuracy", "flips_vs_fp32", "verified_by")
 
@@ -87,9 +88,25 @@ def news_since(nights: Sequence[Run]) -> dict[str, Any] | None:
 
 def notices(run: Run) -> list[str]:
     """What a person should know that did not stop the night: labels not taught, photos left out, no start weights."""
-    results = [stage.result for stage in stages_of(run).values()]
+    done = stages_of(run)
+    results = [stage.result for stage in done.values()]
     notes = [f"The accuracy is {result['note']}." for result in results if result.get("optimistic")]
+    notes += _say_few_golden(done.get(StageName.EVALUATE))
     return notes + [str(line) for result in results for line in result.get("notices", [])]
+
+
+def _say_few_golden(stage: Stage | None) -> list[str]:
+    """How wide the interval is, where so few photos judged that the share alone would mislead."""
+    if stage is None or not 0 < int(stage.result.get("photos", 0)) < FEW_GOLDEN:
+        return []
+    photos = int(stage.result["photos"])
+    correct = sum(int(row["correct"]) for row in stage.result.get("per_label", {}).values())
+    low, high = wilson(correct, photos)
+    said = (
+        f"Judged on few photos: {correct} of {photos} golden ones right, so the accuracy may be anything from "
+        f"{low:.0%} to {high:.0%} (95% interval)."
+    )
+    return [said]
 
 
 def say_erased(run: Run) -> str:

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import embedding, features, inputs, snapshots, stages
+from training.domain import embedding, features, inputs, materials, stages
 from training.domain.folders import SHARD, work_folder
 from training.domain.shifts import NightFailedError, Shift, Told, keep_quiet, never
 from training.enums import StageName
@@ -29,7 +29,7 @@ from training.runner import children
 logger = logging.getLogger(__name__)
 QUEUE = "train"
 LOOK_EVERY_S = 0.5
-FAULTS = (NightFailedError, children.StageProblemError, snapshots.SnapshotStaleError, Problem, blobs.StorageFull)
+FAULTS = (NightFailedError, children.StageProblemError, materials.SnapshotStaleError, Problem, blobs.StorageFull)
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ def _work_on(shard: Shard, shift: Shift) -> None:
     wanted = set(shard.photos)
     part = [photo for photo in embedding.train_photos(shift) if photo.sha256 in wanted]
     contract.write_manifest(shift.work / contract.PART, part)
-    snapshots.materialise(shift, wanted)
+    materials.materialise(shift, wanted)
     out = shift.work / "embed"
     out.mkdir()
     order = children.order_for("embed", shift.work, out, threads=spec["threads"], limit_s=stages.LIMIT_S)
@@ -181,7 +181,7 @@ def _tell(shift: Shift, total: int, began: float) -> None:
 
 def _raise_fault(shift: Shift, shard: Shard) -> None:
     if shard.fault:
-        snapshots.materialise(shift, set())  # says so where a photo is gone: then the night begins anew
+        materials.materialise(shift, set())  # says so where a photo is gone: then the night begins anew
         raise NightFailedError(shard.fault)
     job = jobs.find(SHARD, str(shard.pk))
     if job and job.state == JobState.QUARANTINED:

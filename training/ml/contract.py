@@ -30,6 +30,7 @@ from training.ml.manifest import (
     SnapshotLabel,
     photos_for,
     read_manifest,
+    stream_manifest,
     write_manifest,
 )  # fmt: skip
 from training.ml.packs import (
@@ -46,13 +47,13 @@ from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
+    "ARCHES", "CHECKPOINT", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
     "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract",
     "Label", "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine",
     "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot",
     "SnapshotLabel", "Strategy", "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line",
-    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "write_json",
-    "write_manifest", "write_pack",
+    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "stream_manifest",
+    "write_json", "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
@@ -60,6 +61,7 @@ STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "
 EXIT_PROBLEM = 2
 EXIT_PHOTOS = 3
 WANTED = "volunteers.json"
+CHECKPOINT = "checkpoint"  # a folder in fit's --out while it trains: put there before, it is gone on from
 ARCHES = (
     "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
     "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",

@@ -75,12 +75,26 @@ class Snapshot:
         return cls(labels=tuple(SnapshotLabel(**label) for label in raw["labels"]), **rest)
 
 
+def stream_manifest(path: Path, photos: Iterable[ManifestPhoto]) -> str:
+    """Writes one photo a line, one at a time; returns the file's sha256, which names the snapshot.
+
+    Raises ``ValueError`` for photos that are not in the order of their names, or come twice.
+    """
+    digest, last = hashlib.sha256(), ""
+    with path.open("wb") as file:
+        for photo in photos:
+            if photo.photo <= last:
+                raise ValueError(f"Photo {photo.photo} comes after {last}. A manifest is sorted by photo: sort first.")
+            last = photo.photo
+            line = (json.dumps(asdict(photo), sort_keys=True) + "\n").encode()
+            digest.update(line)
+            file.write(line)
+    return digest.hexdigest()
+
+
 def write_manifest(path: Path, photos: Iterable[ManifestPhoto]) -> str:
-    """Writes one photo a line, sorted by photo; returns the file's sha256, which names the snapshot."""
-    lines = [json.dumps(asdict(photo), sort_keys=True) for photo in sorted(photos, key=lambda photo: photo.photo)]
-    data = "".join(line + "\n" for line in lines).encode()
-    path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    """``stream_manifest`` of photos that are few enough to be sorted here."""
+    return stream_manifest(path, sorted(photos, key=lambda photo: photo.photo))
 
 
 def read_manifest(path: Path) -> list[ManifestPhoto]:
