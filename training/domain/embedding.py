@@ -94,21 +94,15 @@ def store_pack(shift: Shift) -> FeaturePack | None:
     return pack
 
 
-def write_result(shift: Shift, missing: int) -> dict[str, Any]:
+def write_result(shift: Shift, missing: int) -> None:
     """``result.json`` of the whole stage, however many looked: the photos learned from, and how many were known."""
     backbone = find_backbone(shift)
     photos = len(train_photos(shift)) if backbone else 0
     row = stages.find_stage(shift, StageName.START)
     note = row.result["note"] if row else ""
-    result = {
-        "stage": "embed",
-        "backbone": backbone,
-        "photos": photos,
-        "reused": max(0, photos - missing),
-        "note": note,
-    }
+    counts = {"photos": photos, "reused": max(0, photos - missing)}
+    result = {"stage": "embed", "backbone": backbone, **counts, "note": note}
     contract.write_json(shift.work / "embed" / stages.RESULT, result)
-    return result
 
 
 def is_whole(shift: Shift, row: Stage) -> bool:

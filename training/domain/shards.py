@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -29,6 +30,22 @@ logger = logging.getLogger(__name__)
 QUEUE = "train"
 LOOK_EVERY_S = 0.5
 FAULTS = (NightFailedError, children.StageProblemError, snapshots.SnapshotStaleError, Problem, blobs.StorageFull)
+
+
+@dataclass(slots=True)
+class ShardShift(Shift):
+    """A shard, claimed. Says nothing on the run's row, for its owner counts; ``outer`` keeps what the owner holds."""
+
+    outer: Callable[[], None] = lambda: None
+
+    def beat(self) -> None:
+        """As a night's, and the owner's too."""
+        Shift.beat(self)
+        self.outer()
+
+    def tell(self, told: Told) -> None:  # noqa: ARG002 -- the owner counts
+        """Beats."""
+        self.beat()
 
 
 def are_worth_it(run: Run, missing: Sequence[contract.ManifestPhoto]) -> bool:
@@ -71,7 +88,7 @@ def embed_shard(
             jobs.finish(lease)
             return False
         with work_folder(lease) as work:
-            _work_on(shard, Shift(shard.run, lease, work, keep_quiet, should_stop), beat)
+            _work_on(shard, ShardShift(shard.run, lease, work, keep_quiet, should_stop, outer=beat))
     except FAULTS as error:
         _note_fault(lease, shard_id, str(error))
     except children.StageDiedError as error:
@@ -109,7 +126,7 @@ def _plan(shift: Shift, photos: list[str]) -> None:
             jobs.requeue(SHARD, str(shard.pk))
 
 
-def _work_on(shard: Shard, shift: Shift, beat: Callable[[], None]) -> None:
+def _work_on(shard: Shard, shift: Shift) -> None:
     for name in (StageName.SNAPSHOT, StageName.CHOOSE, StageName.START):
         stages.bring(shift, name)
     spec = {**shift.run.inputs["spec"], "threads": inputs.count_cores()}  # of this machine
@@ -121,12 +138,7 @@ def _work_on(shard: Shard, shift: Shift, beat: Callable[[], None]) -> None:
     out = shift.work / "embed"
     out.mkdir()
     order = children.order_for("embed", shift.work, out, threads=spec["threads"], limit_s=stages.LIMIT_S)
-
-    def beat_both() -> None:
-        shift.beat()
-        beat()
-
-    ended = children.run_child(order, hear=_Notes(shard), beat=beat_both)
+    ended = children.run_child(order, hear=_Notes(shard), beat=shift.beat)
     _finish(shard, shift, ended)
 
 

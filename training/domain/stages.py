@@ -19,7 +19,7 @@ from training.models import Stage
 RESULT = "result.json"
 LIMIT_S = 4 * 3600.0  # a child that takes longer hangs; the slowest known, embedding 100,000 photos, takes one
 ORDER = tuple(StageName)
-START_MEMBERS = ("arch", "input", "pretrained", "strategy")  # of the spec
+START_MEMBERS = ("arch", "input", "pretrained", "seed", "strategy")  # of the spec
 
 
 def blob_key(sha256: str) -> str:
