@@ -97,7 +97,7 @@ def test_same_seed_same_weights(data: train.TrainData, monkeypatch: pytest.Monke
 def test_the_way_of_calculating_is_measured_and_leaves_no_trace(data: train.TrainData) -> None:
     network = make_network(make_spec())
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    way = ways.fastest(network, data.photos[:8], torch.ones(len(make_spec().labels)), 1)
+    way = ways.fastest(network, (data.photos[:8].float(),), torch.ones(len(make_spec().labels)), 1)
     assert way in {ways.Way(torch.float32, 1), ways.Way(torch.bfloat16, 1)}
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())

@@ -32,7 +32,7 @@ WHAT = {
     "choose": "which of several networks to teach, by accuracy and cost",
     "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
-    "fit": "the model: a head on features, from scratch, or a warm start",
+    "fit": "the model: a head on features, more blocks where that helps, or a whole network",
     "evaluate": "the model and production's on the golden photos",
     "compress": "Core ML (fp16, 8-bit) and ONNX files",
     "litert": "LiteRT files (float32, 8-bit)",

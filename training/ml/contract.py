@@ -65,7 +65,7 @@ ARCHES = (
     "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
     "mnasnet1_3",
 )  # fmt: skip
-STRATEGIES = ("auto", "head", "scratch", "warm_start")
+STRATEGIES = ("auto", "head", "head_then_last_blocks", "head_then_all", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)
 SIZES = range(32, 513)
@@ -217,7 +217,7 @@ class RunSpec:
 class Strategy:
     """How the model was made, and why, in words."""
 
-    name: str  # "head on cached features", "from scratch", "warm start"
+    name: str  # "head on cached features", "head, then last blocks", ...; choosing.py has them all
     why: str
 
 

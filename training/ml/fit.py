@@ -1,13 +1,14 @@
 """Stage fit: chooses how to learn from what there is, learns, and writes down why.
 
-Pretrained weights: a linear head on the cached features. None: from scratch. None, and production was trained from
-scratch: a warm start from it, with the rows of the head carried over for labels it knows.
+Pretrained weights: a linear head on the cached features, and then more where ``choosing`` says so. None: from scratch.
+None, and production was trained from scratch: a warm start from it, with the rows of the head carried over for labels
+it knows.
 """
 
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,19 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.ml import embed, noise, start
+from training.ml import embed, noise
+from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, WARM, Probe, choose
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.engine import BACKBONE, open_engine
-from training.ml.head import Examples, fit_head, split_by_group
+from training.ml.head import Examples, FittedHead, fit_head, split_by_group
 from training.ml.networks import Network
-from training.ml.photos import BATCH, read_batches
+from training.ml.photos import BATCH
 from training.ml.saved import SavedModel, read_model, write_model, write_predictions
 from training.ml.workspace import Work
 
-HEAD, SCRATCH, WARM = start.HEAD, "from scratch", "warm start"
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
 MOST_WATCHED = 0.15  # of the train photos
+ASKED = {"head": HEAD, "head_then_last_blocks": LAST_BLOCKS, "head_then_all": ALL_BLOCKS, "scratch": SCRATCH}
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,10 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     work.check(spec)
     before = _usable_production(spec, work)
     has_features = work.result("start")["backbone"] is not None
-    name = _choose(spec, has_features=has_features, before=before)
-    if name == HEAD:
-        outcome = _fit_head(spec, work, progress)
+    if has_features and spec.strategy != "scratch":
+        outcome = _learn_from_head(spec, work, out, progress)
     else:
-        outcome = _train(spec, work, out, progress, before if name == WARM else None)
+        outcome = _train(spec, work, out, progress, _choose_start(spec, before))
     _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
     write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
@@ -63,54 +64,74 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
     return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
 
 
-def _choose(spec: RunSpec, *, has_features: bool, before: SavedModel | None) -> str:
-    if spec.strategy == "scratch":
-        return SCRATCH
-    if has_features:
-        return HEAD
-    if spec.strategy == "head":
+def _choose_start(spec: RunSpec, before: SavedModel | None) -> SavedModel | None:
+    """The model a training of the whole network goes on from, None for random weights."""
+    if spec.strategy.startswith("head"):
         raise a_problem(
             "A head alone needs pretrained weights", spec.pretrained, "imagenet, or a .safetensors file",
             "Give weights, or choose the strategy auto.",
         )  # fmt: skip
-    if before is not None:
-        return WARM
-    if spec.strategy == "warm_start":
+    if spec.strategy == "warm_start" and before is None:
         raise a_problem(
             "There is no model in production to start from", "warm_start", "auto, head or scratch",
             f"Choose the strategy auto, or publish a {spec.arch} with this input contract first.",
         )  # fmt: skip
-    return SCRATCH
+    return None if spec.strategy == "scratch" else before
 
 
 def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
-    """Last night's model, where training can go on from it: same network, same input, trained whole."""
+    """Last night's model, where training can go on from it: same network, same input, more than a head."""
     if work.production is None:
         return None
     model = read_model(work.production)
     same = model.network.arch == spec.arch and model.contract == spec.input
-    whole = model.strategy.name in {SCRATCH, WARM} or spec.strategy == "warm_start"
+    whole = model.strategy.name != HEAD or spec.strategy == "warm_start"
     return model if same and whole else None
 
 
-def _fit_head(spec: RunSpec, work: Work, progress: Progress) -> Outcome:
+def _learn_from_head(spec: RunSpec, work: Work, out: Path, progress: Progress) -> Outcome:
+    """The head first, always; then what it measured says whether more shall learn."""
     photos = work.train()
-    weights = torch.tensor([photo.weight for photo in photos])
-    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), _targets(spec, photos), weights)
+    targets, weights = _targets(spec, photos), torch.tensor([photo.weight for photo in photos])
+    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), targets, weights)
     groups = [photo.volunteer for photo in photos]
     network = Network(spec.arch, spec.input, len(spec.labels))
     taps = [channels * grid * grid for channels, _, grid in network.shapes]
     head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
     network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
     network.set_head(head.weight, head.bias)
-    why = (
-        f"Pretrained weights of {spec.arch} were there, so its {sum(taps):,} features stay as they are and a linear "
-        f"head on them learned {len(spec.labels)} labels from {len(photos):,} photos; a night then costs only new "
-        f"photos. C = {head.strength:g} was best on volunteers left out in turn ({head.inner_accuracy:.1%} right)."
-    )
     left_out = head.left_out.softmax(1)
-    suspicions = noise.find_suspicions(left_out, examples.targets)
-    return Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
+    suspicions = noise.find_suspicions(left_out, targets)
+    probe = Probe(len(photos), int(torch.bincount(targets).min()), head.learned, head.inner_accuracy)
+    name, reason = choose(probe)
+    if spec.strategy in ASKED:
+        name, reason = ASKED[spec.strategy], "It was asked for."
+    if name == SCRATCH:
+        whole = _train(spec, work, out, progress, None)
+        strategy = Strategy(SCRATCH, f"{reason} {whole.strategy.why}")
+        return replace(whole, strategy=strategy, suspicions=suspicions)
+    why = f"{_say_head(spec, head, len(photos), sum(taps))} {reason}"
+    head_only = Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
+    if name == HEAD:
+        return head_only
+    from training.ml.trial import try_blocks  # brings Lightning, which a head alone does not need
+
+    trial = try_blocks(network, head, examples, groups, spec=spec, work=work, out=out, progress=progress, name=name)
+    strategy, curves = Strategy(HEAD, f"{why} {trial.why}"), {"head": head.curve, **trial.curves}
+    if trial.won is None:
+        return replace(head_only, strategy=strategy, curves=curves)
+    tried = [photos[place] for place in trial.won.tried.tolist()]
+    return Outcome(
+        trial.won.network, replace(strategy, name=name), curves, (tried, trial.won.probabilities), suspicions
+    )
+
+
+def _say_head(spec: RunSpec, head: FittedHead, photos: int, features: int) -> str:
+    return (
+        f"Pretrained weights of {spec.arch} were there, so a linear head on {features:,} of its features learned "
+        f"{len(spec.labels)} labels from {photos:,} photos. C = {head.strength:g} was best on volunteers left out in "
+        f"turn ({head.inner_accuracy:.1%} right)."
+    )
 
 
 def _write_suspicions(
@@ -125,6 +146,7 @@ def _write_suspicions(
 
 
 def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: SavedModel | None) -> Outcome:
+    from training.ml.kept import keep_pixels
     from training.ml.train import TrainData, train_network  # brings Lightning, which a head alone does not need
 
     photos, learned = _watched_last(work.train())
@@ -133,7 +155,8 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     if before is not None:
         network.backbone.load_state_dict(before.network.backbone.state_dict())
         carry_head_over(before, network, spec.slugs)
-    pixels, scratch = _decoded(spec, work, out, photos, progress)
+    scratch = out / "scratch"
+    pixels = keep_pixels(network, work.photos, photos, scratch=scratch, progress=progress)
     try:
         data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
         report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
@@ -178,25 +201,6 @@ def carry_head_over(before: SavedModel, network: Network, slugs: tuple[str, ...]
         torch.stack([middle if row is None else weight[row] for row in rows]),
         torch.stack([level if row is None else bias[row] for row in rows]),
     )
-
-
-def _decoded(
-    spec: RunSpec, work: Work, out: Path, photos: list[ManifestPhoto], progress: Progress
-) -> tuple[Tensor, Path]:
-    """The photos as uint8 (n, 3, size, size), in a mapped file beside the output: memory stays free for training."""
-    scratch = out / "decoded"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    size = spec.input.size
-    count = len(photos) * 3 * size * size
-    pixels = torch.from_file(str(scratch / "pixels"), shared=True, size=count, dtype=torch.uint8)
-    pixels = pixels.view(len(photos), size, size, 3).permute(0, 3, 1, 2)
-    done = 0
-    for part, batch in read_batches(work.photos, photos, spec.input):
-        pixels[done : done + len(part)] = batch
-        done += len(part)
-        progress.report(done, len(photos), "photos decoded")
-    return pixels, scratch
 
 
 def _targets(spec: RunSpec, photos: list[ManifestPhoto]) -> Tensor:

@@ -21,6 +21,7 @@ from training.ml.contract import Progress
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # C of the usual notation: larger trusts the photos more
 FOLDS = 3
 MAX_STEPS = 200
+MOST_TEMPERED, TEMPERATURES = 5.0, 201  # the range of temperatures tried, and how many
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class FittedHead:
     bias: Tensor
     strength: float
     curve: list[dict[str, float]]  # {"C", "accuracy", "loss"}
+    learned: float  # accuracy on the photos it learned from
     left_out: Tensor  # logits (n, labels) of heads with the same C that had not seen the photo's volunteer
 
     @property
@@ -62,11 +64,19 @@ def fit_head(
     """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
     curve, left_out = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
+    weight, bias = solve_head(examples, taps=taps, label_count=label_count, strength=best)
+    right = (examples.features @ weight.T + bias).argmax(1) == examples.targets
+    learned = examples.total(right.float()) / float(examples.weights.sum())
+    return FittedHead(weight, bias, best, curve, learned, left_out[best])
+
+
+def solve_head(examples: Examples, *, taps: Sequence[int], label_count: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Weight (labels, features) and bias (labels) over raw features, for one C."""
     mean, spread = standardise(examples.features, taps)
     scaled = replace(examples, features=(examples.features - mean) / spread)
-    weight, bias = solve(scaled, label_count=label_count, strength=best)
+    weight, bias = solve(scaled, label_count=label_count, strength=strength)
     folded = weight / spread
-    return FittedHead(folded, bias - folded @ mean, best, curve, left_out[best])
+    return folded, bias - folded @ mean
 
 
 def _cross_validate(
@@ -147,3 +157,16 @@ def solve(
 
     solver.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
     return weight.detach(), bias.detach()
+
+
+def temperature(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> float:
+    """What ``logits`` (n, labels) must be divided by so that the photos' loss is least (Guo and others, 2017).
+
+    Within a factor of ``MOST_TEMPERED`` either way: a few photos that are all right would ask for endless certainty.
+    """
+    weights = torch.ones(len(targets)) if weights is None else weights
+    tried = torch.logspace(-1, 1, TEMPERATURES, base=MOST_TEMPERED)
+    losses = [
+        float((functional.cross_entropy(logits / one, targets, reduction="none") * weights).sum()) for one in tried
+    ]
+    return float(tried[losses.index(min(losses))])

@@ -26,6 +26,10 @@ class Pace:
     _started: float = field(default_factory=time.monotonic)
     _marks: list[float] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Where only one number of steps is allowed, nothing needs measuring."""
+        self.total = self.least if self.least == self.most else 0
+
     def tick(self) -> None:
         """One more step is over."""
         self.steps += 1

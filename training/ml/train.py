@@ -1,43 +1,30 @@
-"""Trains a whole network, from random weights or on from last night's, within a time budget. Lightning runs the loop.
+"""Trains a whole network, from random weights or on from last night's, within a time budget.
 
-What keeps it short on two cores: batch norms for the time of training (scratch.py), Muon (optimiser.py), easy photos
-first, augmentation on whole batches, channels last, bfloat16 where it is measured to be faster, and a one-cycle
-schedule that follows the clock (pace.py), so that a slow machine anneals as well as a fast one.
+What makes it short on two cores, besides what every lesson has: batch norms for the time of training (scratch.py), easy
+photos first, and augmentation on whole batches.
 """
 
-import logging
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, pi
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
-from training.ml import torchvision_door, ways
 from training.ml.augment import augment
 from training.ml.contract import CaptureProfile, Progress, RunSpec
+from training.ml.head import temperature
+from training.ml.lesson import BATCH, Draw, Lesson, teach
 from training.ml.networks import Network
-from training.ml.optimiser import Muon
 from training.ml.pace import Pace
 from training.ml.scratch import scaffolded
 
-torchvision_door.models()  # Lightning's metrics import torchvision, which may need help to load
-import pytorch_lightning as lightning  # noqa: E402 -- after the line above
-
-BATCH = 32
 RATE, WARM_RATE = 2e-3, 1e-3  # at the top of the cycle, from random weights and from learned ones
-RISE = 0.10  # share of the training in which the rate rises; then it falls along a cosine
 CALM = 0.15  # share of the capture profile that the first photos are changed by; easy ones break the ice
 CALM_UNTIL = 0.35  # share of the training after which they are changed by all of it
-CLIP = 2.0  # the norm of a step's gradients at most
 AVERAGED = 0.04  # the weights kept are a running mean over this share of the training
 LEAST_EPOCHS, MOST_EPOCHS = 4, 250  # each photo is seen at least and at most so often
 SAMPLE = 256  # photos that set the norms of a warm start
-SETTLED = 60  # steps in which the way of calculating, once chosen, is not looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,129 +61,50 @@ def train_network(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     sample = data.photos[_spread(len(data.photos), SAMPLE)].to(device).float() if warm else None
+    epoch = max(1, len(data.photos) // BATCH)
     with scaffolded(network, sample):
-        lesson = Lesson(network, data, profile, spec, progress, rate=WARM_RATE if warm else RATE, device=device)
+        network.train()
+        lesson = Averaged(
+            network, network.backbone, _augmented(data.photos.to(device), profile, spec.seed), data.targets.to(device),
+            spec=spec, progress=progress, rate=WARM_RATE if warm else RATE,
+            pace=Pace(spec.fit_budget_s, least=LEAST_EPOCHS * epoch, most=MOST_EPOCHS * epoch),
+        )  # fmt: skip
         lesson.pace.budget_s -= time.monotonic() - started
-        _trainer(device).fit(lesson, DataLoader(_Draws(len(data.photos), spec.seed), batch_size=None))
+        teach(lesson, spec)
         lesson.keep_average()
-    torch.set_num_threads(spec.threads)
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
+    if len(data.watched_photos):
+        _calibrate(network, data)
     return _report(network, lesson, data, warm=warm)
 
 
-class Lesson(lightning.LightningModule):
-    """One training: the loss, the schedule, the running mean of the weights, and what is said about it."""
+class Averaged(Lesson):
+    """A lesson that keeps a running mean of the weights."""
 
-    def __init__(
-        self,
-        network: Network,
-        data: TrainData,
-        profile: CaptureProfile,
-        spec: RunSpec,
-        progress: Progress,
-        *,
-        rate: float,
-        device: torch.device,
-    ) -> None:
-        super().__init__()
-        self.network, self._profile, self._progress, self._rate = network, profile, progress, rate
-        self._photos, self._targets = data.photos.to(device), data.targets.to(device)
-        self._weights = _label_weights(data.targets, len(spec.labels)).to(device)
-        self._dice = torch.Generator(device).manual_seed(spec.seed)
-        self._average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        epoch = max(1, len(data.photos) // BATCH)
-        self.pace = Pace(spec.fit_budget_s, least=LEAST_EPOCHS * epoch, most=MOST_EPOCHS * epoch)
-        self._threads = spec.threads
-        self._choose_way()
-        self.curve: list[dict[str, float]] = []
-        self._loss = 0.0
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-    def training_step(self, chosen: Tensor, _index: int) -> Tensor:
-        """The loss of the photos with the indices ``chosen`` (n), each changed as the camera might have."""
-        with torch.no_grad():
-            wildness = min(1.0, CALM + (1 - CALM) * self.pace.done / CALM_UNTIL)
-            photos = augment(self._photos[chosen], self._profile.scaled(wildness), self._dice)
-        loss = ways.loss(self.network, photos, self._targets[chosen], self._weights, self.way)
-        self._loss += (float(loss.detach()) - self._loss) / min(self.pace.steps + 1, 30)
-        return loss
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Muon inside the backbone, AdamW elsewhere."""
-        return Muon(self.network, self.network.backbone, self._rate)
-
-    def on_train_batch_start(self, _batch: Tensor, _index: int) -> None:
-        """Sets this step's rate."""
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self._rate * _cycle(self.pace.done)
-
-    def on_train_batch_end(self, _outputs: object, _batch: Tensor, _index: int) -> None:
-        """Counts the step, averages the weights, tells how far it is, and ends in time."""
-        self.pace.tick()
+    def on_train_batch_end(self, outputs: object, batch: Tensor, index: int) -> None:
+        """Averages the weights, besides what every lesson does."""
+        super().on_train_batch_end(outputs, batch, index)
         window = max(2.0, AVERAGED * (self.pace.total or self.pace.steps))
         _follow(self._average, self.network.state_dict(), 1 / min(window, 1 + self.pace.steps / 10))
-        total = self.pace.total or self.pace.least
-        left = (self.pace.total - self.pace.steps) * self.pace.step_s if self.pace.total else None
-        self._progress.report(min(self.pace.steps, total), total, "steps of training", eta_s=left)
-        if self.pace.total and self.pace.steps % max(1, self.pace.total // 40) == 0:
-            self.curve.append(
-                {"step": self.pace.steps, "loss": round(self._loss, 4), "seconds": round(self.pace.elapsed_s, 1)}
-            )
-        self.trainer.should_stop = self.pace.is_over
-        if self.pace.replanned > self._plans and self.pace.steps >= self._chosen_at + SETTLED:
-            self._choose_way()
-
-    def _choose_way(self) -> None:
-        """Anew where the machine's speed has changed: others may have come to want its cores, or have gone."""
-        self.way = ways.fastest(self.network, self._photos[:BATCH], self._weights, self._threads)
-        self._chosen_at, self._plans = self.pace.steps, self.pace.replanned
-        torch.set_num_threads(self.way.threads)
 
     def keep_average(self) -> None:
         """Puts the running mean in the place of the last step's weights."""
         self.network.load_state_dict(self._average)
 
 
-class _Draws(IterableDataset[Tensor]):
-    """Indices of photos, batch after batch without end; every photo once before any comes again."""
+def _augmented(photos: Tensor, profile: CaptureProfile, seed: int) -> Draw:
+    """Each photo changed as the camera might have, little at first."""
+    dice = torch.Generator(photos.device).manual_seed(seed)
 
-    def __init__(self, count: int, seed: int) -> None:
-        self._count, self._seed = count, seed
+    def draw(chosen: Tensor, done: float) -> tuple[Tensor, ...]:
+        wildness = min(1.0, CALM + (1 - CALM) * done / CALM_UNTIL)
+        return (augment(photos[chosen], profile.scaled(wildness), dice),)
 
-    def __iter__(self) -> Iterator[Tensor]:
-        dice = torch.Generator().manual_seed(self._seed)
-        waiting = torch.empty(0, dtype=torch.long)
-        while True:
-            while len(waiting) < BATCH:
-                waiting = torch.cat([waiting, torch.randperm(self._count, generator=dice)])
-            yield waiting[:BATCH]
-            waiting = waiting[BATCH:]
-
-
-def _trainer(device: torch.device) -> lightning.Trainer:
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # advice about loaders and loggers we do without
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    return lightning.Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
-        max_epochs=-1,
-        gradient_clip_val=CLIP,
-        logger=False,
-        enable_checkpointing=False,  # a night that is killed fits anew: minutes, and the stage before is kept
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-def _cycle(done: float) -> float:
-    """Share of the top rate when ``done`` of the training is over."""
-    return done / RISE if done < RISE else 0.5 * (1 + cos(pi * (done - RISE) / (1 - RISE)))
-
-
-def _label_weights(targets: Tensor, count: int) -> Tensor:
-    """Rare labels weigh more, by the square root: photos of them are few, and not all equally telling."""
-    share = torch.bincount(targets, minlength=count).clamp(min=1) / max(1, len(targets))
-    weights = share.rsqrt()
-    return weights / weights.mean()
+    return draw
 
 
 def _follow(average: dict[str, Tensor], now: dict[str, Tensor], step: float) -> None:
@@ -227,7 +135,9 @@ def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) ->
     }
     watched = ""
     if len(data.watched_photos):
-        curves["watched_accuracy"] = share = _accuracy(network, data)
+        logits = _watch(network, data)
+        share = round(float((logits.argmax(1) == data.watched_targets).float().mean()), 4)
+        curves["watched_accuracy"] = share
         watched = (
             f" Of {len(data.watched_photos):,} photos by volunteers it did not learn from it names {100 * share:.1f}%."
         )
@@ -240,12 +150,17 @@ def _report(network: Network, lesson: Lesson, data: TrainData, *, warm: bool) ->
     return TrainReport(why, curves)
 
 
-def _accuracy(network: Network, data: TrainData) -> float:
-    right = 0
+def _calibrate(network: Network, data: TrainData) -> None:
+    """Divides the head by the temperature at which the watched photos' loss is least: nothing to run on the phone."""
+    factor = temperature(_watch(network, data), data.watched_targets)
+    weight, bias = network.head_rows()
+    network.set_head(weight / factor, bias / factor)
+
+
+def _watch(network: Network, data: TrainData) -> Tensor:
+    """The logits (n, labels) of the watched photos."""
     with torch.inference_mode():
-        for start in range(0, len(data.watched_photos), BATCH):
-            logits = network(
-                data.watched_photos[start : start + BATCH].float().contiguous(memory_format=torch.channels_last)
-            )
-            right += int((logits.argmax(1) == data.watched_targets[start : start + BATCH]).sum())
-    return round(right / len(data.watched_photos), 4)
+        return torch.cat([
+            network(part.float().contiguous(memory_format=torch.channels_last))
+            for part in torch.split(data.watched_photos, BATCH)
+        ])  # fmt: skip
