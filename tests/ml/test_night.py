@@ -123,7 +123,7 @@ def test_evaluate_s_scores_are_those_of_its_predictions(night: Night) -> None:
 
 def test_evaluate_says_what_an_answer_costs(night: Night) -> None:
     cost = night.result("evaluate")["cost"]
-    assert 50e6 < cost["multiply_adds"] < 70e6  # SqueezeNet 1.0's 819 million at 224 px, at 64 px
+    assert 45e6 < cost["multiply_adds"] < 60e6  # SqueezeNet 1.0's 819 million at 224 px, at 64 px
     assert 0 < cost["latency_ms"] < 1000
     assert cost["machine"]
 

@@ -1,4 +1,4 @@
-"""Keeps PyTorch's compiler from being loaded: nothing here is compiled, and it takes as long to load as PyTorch itself.
+"""Keeps PyTorch's compiler from being loaded by who does not compile: it takes as long to load as PyTorch itself.
 
 Two places ask for it: an operator of torchvision that we never call, and every optimiser, which wants some of its
 methods left uncompiled. Should either ask in another way one day, it is loaded again, and nothing else changes.
