@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import benchmarks
 
-NOT_AREAS = {"lines", "serving", "__main__"}
+NOT_AREAS = {"databases", "lines", "serving", "__main__"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.lines import emit
 from training.ml.contract import ARCHES, InputContract, ManifestPhoto
+from training.ml.cost import count_multiply_adds, measure
 from training.ml.embed import embed_photos
 from training.ml.engine import open_engine, write_features
 from training.ml.lines import Progress
@@ -54,7 +54,7 @@ def main() -> bool:
 
 def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding: float, gemm: float) -> bool:
     network = Network(arch, _contract(), 10)
-    work = _multiply_adds(network)
+    work = count_multiply_adds(network, SIZE)
     ways: dict[str, Embed] = {
         "ours": lambda where, which: list(_ours(network, where, which)),
         "PyTorch": _eager(network),
@@ -71,6 +71,10 @@ def _measure(arch: str, folder: Path, photos: Sequence[ManifestPhoto], decoding:
         f"embedding: {arch}, photos a second", round(a_second["ours"], 1), baseline=round(rival, 1),
         ratio=round(ratio, 3), target=LEAST, met=ratio >= LEAST,
     )  # fmt: skip
+    price = measure(network)
+    emit(f"embedding: {arch}, M multiply-adds a photo", round(price.multiply_adds / 1e6))
+    emit(f"embedding: {arch}, MB of 8-bit weights", round(price.bytes_int8 / 1e6, 2))
+    emit(f"embedding: {arch}, ms a photo on one thread", price.latency_ms)
     for name in ("PyTorch", "ONNX Runtime"):
         emit(f"embedding: {arch}, photos a second of {name}", round(a_second[name], 1))
     emit(f"embedding: {arch}, decoding alone as a share of ours", round(decoding / seconds["ours"], 3))
@@ -148,13 +152,6 @@ def _step(network: Network) -> None:
     loss = functional.cross_entropy(network(_batch()), torch.zeros(BATCH, dtype=torch.long))
     loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     network.eval()
-
-
-def _multiply_adds(network: Network) -> float:
-    """Of one photo through the backbone."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counted:
-        network.eval().features(torch.zeros(1, 3, SIZE, SIZE))
-    return float(counted.get_total_flops()) / 2
 
 
 def _multiply_adds_of_a_product() -> float:

@@ -88,8 +88,9 @@ def _look(arch: str) -> float:
 
 def _fill(count: int) -> "Project":
     from collector.domain import projects
-    from collector.enums import PhotoState
-    from collector.models import Photo, Volunteer
+    from collector.enums import PhotoState, ReviewAction
+    from collector.models import Photo, Review, Volunteer
+    from foundation.models import User
 
     project = projects.create_project(f"known-{count}", name="Known", labels=[(slug, slug) for slug in LABELS])
     volunteers = Volunteer.objects.bulk_create(Volunteer(is_known=True) for _ in range(VOLUNTEERS))
@@ -103,12 +104,22 @@ def _fill(count: int) -> "Project":
         for number in range(count)
     )  # fmt: skip
     Photo.objects.bulk_create(rows, batch_size=2000)
+    reviewer, _ = User.objects.get_or_create(email="reviewer@example.org")
+    Review.objects.bulk_create(
+        (
+            Review(
+                photo=photo, reviewer=reviewer, action=ReviewAction.ACCEPT, normalised_sha256=photo.normalised_sha256
+            )
+            for photo in Photo.objects.filter(project=project).iterator()
+        ),
+        batch_size=2000,
+    )
     return project
 
 
 def _know(project: "Project", arch: str, count: int) -> Cpu:
     from training.domain import embedding as stage
-    from training.domain import snapshots
+    from training.domain import materials
     from training.enums import StageName
     from training.ml.embed import read_features
     from training.ml.workspace import Work
@@ -117,9 +128,9 @@ def _know(project: "Project", arch: str, count: int) -> Cpu:
         shift, spec = _begin(project, arch, count, Path(folder))
         database, began = _database_seconds(), time.process_time()
         assert stage.find_missing(shift) == []
-        snapshots.materialise(shift, set())
+        materials.materialise(shift, set())
         stage.bring_features(shift, StageName.FIT)
-        snapshots.materialise(shift, set())
+        materials.materialise(shift, set())
         rows = read_features(spec, Work(shift.work))
         spent = time.process_time() - began
         assert len(rows) == count

@@ -179,10 +179,13 @@ NIGHT_HOUR_UTC = env.integer("NIGHT_HOUR_UTC", 1)
 EXPORT_DAYS = env.integer("EXPORT_DAYS", 7, minimum=1)
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
 TRAINING_LITERT_PYTHON = env.text("TRAINING_LITERT_PYTHON")  # empty: the worker's own interpreter
+PROJECT_CHECKS = {  # what these fields of a project may hold is for training to say
+    "architectures": "training.domain.networks.check",
+    "capture_profile": "training.domain.profiles.check",
+}
 TRAINING_SHARD_PHOTOS = env.integer(
     "TRAINING_SHARD_PHOTOS", 2000, minimum=1
 )  # new photos one training worker takes at a time
-CAPTURE_PROFILE_CHECK = "training.domain.profiles.check"  # what a project's profile may hold is for training to say
 
 # --- how much is too much: counted in Redis, per volunteer or per network address ---------------------------------
 LIMIT_UPLOADS = env.rates("LIMIT_UPLOADS", "600/hour, 2000/day")  # a week's queue of a returning phone goes at once

@@ -7,6 +7,7 @@ class StageName(TextChoices):
     """The stages of a night, in order."""
 
     SNAPSHOT = "snapshot"
+    CHOOSE = "choose"
     START = "start"
     EMBED = "embed"
     FIT = "fit"

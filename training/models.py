@@ -106,7 +106,7 @@ class Shard(models.Model):
 class SplitSide(models.Model):
     """The side one volunteer is on (or one photo of a burst, where volunteers are unknown).
 
-    It changes once at most, from golden to train, when the volunteer retires.
+    It changes from golden to train only: when the volunteer retires, or turns out to be somebody who has trained.
     """
 
     project = models.ForeignKey("collector.Project", on_delete=models.CASCADE, related_name="+")

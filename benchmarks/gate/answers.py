@@ -53,7 +53,7 @@ def read_or_make(kept: Path, shared: Path) -> Rows:
 def _make(shared: Path) -> Rows:
     with (shared / "sign-digits" / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    features = _embed(shared, rows)
+    features = embed(shared, rows)
     labels = np.array([row["label"] for row in rows])
     folds = np.array([int(row["fold"]) for row in rows])
     people = np.array([row["volunteer"] for row in rows])
@@ -77,7 +77,7 @@ def _taught(order: npt.NDArray[np.str_]) -> dict[str, list[str]]:
     return taught | {RIVAL: order[-counts["production"] :].tolist()}
 
 
-def _embed(shared: Path, rows: Rows) -> npt.NDArray[np.float32]:
+def embed(shared: Path, rows: Rows) -> npt.NDArray[np.float32]:
     """Features (photos, n) of the pretrained backbone."""
     network = Network(ARCH, InputContract.of_size(224), len(LABELS))
     network.backbone.load_state_dict(read_backbone(shared / "pretrained" / f"{ARCH}-imagenet1k.safetensors", ARCH))

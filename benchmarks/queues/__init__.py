@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.databases import sibling
 from benchmarks.lines import emit
 from benchmarks.queues.asking import Asked, ask
 from benchmarks.serving import serving
@@ -49,18 +50,12 @@ def main() -> bool:
 
 def _prepare(name: str, photos: int, url: str, home: Path) -> dict[str, str]:
     """An environment with a database of that many photos."""
-    env = {**os.environ, "DAYBREAK_HOME": str(home), "DATABASE_URL": _sibling(url, f"queues_{name}_{photos}")}
+    env = {**os.environ, "DAYBREAK_HOME": str(home), "DATABASE_URL": sibling(url, f"queues_{name}_{photos}")}
     env |= {"DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "WARNING"}
     started = time.monotonic()
     subprocess.run([sys.executable, "-m", "benchmarks.queues.filling", str(photos)], env=env, check=True)
     print(f"{name}: {photos} photos after {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return env
-
-
-def _sibling(url: str, database: str) -> str:
-    """The same server's other database; embedded URLs end in ``/postgres?host=...``."""
-    front, _, query = url.partition("?")
-    return f"{front.rpartition('/')[0]}/{database}" + (f"?{query}" if query else "")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from django.conf import settings  # noqa: E402 -- after setup
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from benchmarks.databases import create_database, dropped_indexes  # noqa: E402
 from benchmarks.queues.asking import SLUG  # noqa: E402
 from collector.domain import projects  # noqa: E402
 from collector.models import Challenge, Condition, Project  # noqa: E402
@@ -77,7 +78,7 @@ HOLDS = """
 def main() -> None:
     """Fill the database that DATABASE_URL names, unless it is filled."""
     photos = int(sys.argv[1])
-    _create_database()
+    create_database()
     call_command("migrate", verbosity=0)
     if Project.objects.filter(slug=SLUG).exists():
         return
@@ -106,14 +107,12 @@ def main() -> None:
             # Of few photos they hold few, so that there is something left to ask for.
             "most": min(REVIEWERS * HELD, photos // 10),
         }
-        definitions = _drop_indexes(cursor)
-        for statement in (VOLUNTEERS, PHOTOS, REVIEWS, DECIDED_BY):
-            cursor.execute(statement, values)
-        for definition in definitions:
-            cursor.execute(definition)
+        with dropped_indexes(cursor, ("collector_photo", "collector_review")):
+            for statement in (VOLUNTEERS, PHOTOS, REVIEWS, DECIDED_BY):
+                cursor.execute(statement, values)
         cursor.execute(HOLDS, values)
     connection.close()
-    with psycopg.connect(_url(), autocommit=True) as plain:
+    with psycopg.connect(str(settings.DATABASE_URL), autocommit=True) as plain:
         plain.execute("VACUUM ANALYZE")
 
 
@@ -128,31 +127,6 @@ def _challenges(project: Project) -> list[Challenge]:
         for at, challenge in enumerate(made)
     )
     return made
-
-
-def _drop_indexes(cursor: object) -> list[str]:
-    """Building them afterwards takes a tenth of the time."""
-    run = cursor.execute  # type: ignore[attr-defined]  # Django's wrapper is typed as a union
-    run(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('collector_photo', 'collector_review')"
-        " AND indexdef NOT LIKE 'CREATE UNIQUE%'"
-    )
-    found = list(cursor.fetchall())  # type: ignore[attr-defined]  # as above
-    for name, _ in found:
-        run(f'DROP INDEX "{name}"')
-    return [definition for _, definition in found]
-
-
-def _create_database() -> None:
-    name = settings.DATABASES["default"]["NAME"]
-    front, _, query = _url().partition("?")
-    with psycopg.connect(f"{front.rpartition('/')[0]}/postgres?{query}", autocommit=True) as server:
-        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-            server.execute(f'CREATE DATABASE "{name}"')
-
-
-def _url() -> str:
-    return str(settings.DATABASE_URL)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from collector.domain import histories, projects, stacks, suspicions, words
-from collector.enums import DeletionCause, PhotoState, RejectReason
-from collector.models import Photo, Project, Volunteer
+from collector.enums import DeletionCause, PhotoState, RejectReason, ReviewAction
+from collector.models import Photo, Project, Review, Volunteer
 from foundation import blobs, jobs
 from foundation.models import User
 from foundation.problems import Problem
@@ -87,6 +87,12 @@ def get_viewable_photo(photo_id: uuid.UUID, *, user: User | AnonymousUser, volun
 def accepted_photos(project: Project) -> QuerySet[Photo]:
     """What may be trained on, in a stable order."""
     return Photo.objects.filter(project=project, state=PhotoState.ACCEPTED).order_by("pk")
+
+
+def are_pixels_judged() -> Exists:
+    """For ``annotate``: whether a standing review accepted exactly the pixels that the photo has now."""
+    standing = Review.objects.filter(action__in=[ReviewAction.ACCEPT, ReviewAction.RELABEL], undone_by=None)
+    return Exists(standing.filter(photo=OuterRef("pk"), normalised_sha256=OuterRef("normalised_sha256")))
 
 
 def model_guess(photo: Photo) -> tuple[str, float] | None:

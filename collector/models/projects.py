@@ -13,7 +13,7 @@ from collector.enums import ConditionAxis, LabelState, Role
 
 
 def default_architectures() -> list[str]:
-    """The networks a new project tries, best guess first."""
+    """The networks a new project names."""
     return ["mobilenet_v3_small"]
 
 
@@ -23,7 +23,11 @@ class Project(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC")
-    architectures = models.JSONField(default=default_architectures)
+    architectures = models.JSONField(default=default_architectures)  # several: each night takes the best worth its cost
+    # Million multiply-adds a photo above which a network pays for all it costs; None: no limit, the cheaper is liked.
+    cost_target_m = models.PositiveIntegerField(
+        "cost target, million multiply-adds", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     # "imagenet": torchvision's download; "scratch": no start weights; else a path to a safetensors file.
     pretrained = models.CharField(max_length=500, default="imagenet")
     input_size = models.PositiveSmallIntegerField(default=224)  # pixels, square
@@ -45,10 +49,11 @@ class Project(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuses a capture profile that no night could use; what it may hold is said by ``CAPTURE_PROFILE_CHECK``."""
-        faults = import_string(settings.CAPTURE_PROFILE_CHECK)(self.capture_profile)
+        """Refuses networks and a capture profile that no night could use, as ``PROJECT_CHECKS`` says."""
+        found = {name: import_string(check)(getattr(self, name)) for name, check in settings.PROJECT_CHECKS.items()}
+        faults = {name: " ".join(sentences) for name, sentences in found.items() if sentences}
         if faults:
-            raise ValidationError({"capture_profile": " ".join(faults)})
+            raise ValidationError(faults)
 
 
 class Membership(models.Model):

@@ -13,9 +13,20 @@ from typing import BinaryIO
 from django.conf import settings
 
 from foundation.blobs.keys import check_key
-from foundation.blobs.kinds import Blob, BlobExists, BlobMissing, StorageFull, Store, Tally, Writer, sha256_of
+from foundation.blobs.kinds import (
+    NO_ROOM,
+    Blob,
+    BlobExists,
+    BlobMissing,
+    StorageFull,
+    Store,
+    Tally,
+    Writer,
+    sha256_of,
+)
 
 __all__ = [
+    "NO_ROOM",
     "Blob",
     "BlobExists",
     "BlobMissing",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 20
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # full, over quota, over the limit of a file's size
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,10 @@ def sha256_of(file: BinaryIO) -> str:
 
 @contextmanager
 def full_disk_said(key: str) -> Iterator[None]:
-    """Turn "no space left" and "over quota" into StorageFull."""
+    """Turn "no space left" and its like into StorageFull."""
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in NO_ROOM:
             raise StorageFull(error.errno, f"No room in the storage for {key}; make room and try again") from error
         raise

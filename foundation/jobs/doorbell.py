@@ -50,8 +50,12 @@ def ring(kind: str, key: str) -> bool:
 
 def count_listeners(queue: str) -> int:
     """Workers that take from ``queue``, besides the one this is called in. Takes a second; 0 where nobody answers."""
+    connection: Any = current_app.connection_for_write(
+        transport_options={**current_app.conf.broker_transport_options, **QUICK}
+    )
     try:
-        found = current_app.control.inspect(timeout=LISTEN_S).active_queues() or {}
+        with connection:
+            found = current_app.control.inspect(timeout=LISTEN_S, connection=connection).active_queues() or {}
     except (KombuError, RedisError, OSError) as error:
         logger.warning("job.broker_silent queue=%s error=%r", queue, error)
         return 0

@@ -189,6 +189,7 @@ def test_create_project_command_makes_all_of_it(rosa: User) -> None:
         *("create_project", "coins", "--name", "Coins", "--label", "one=1 euro", "--label", "two"),
         *("--collecting", "cent=1 cent", "--reviewer", "Rosa@example.org", "--architecture", "squeezenet1_0"),
         *("--architecture", "mobilenet_v2", "--pretrained", "scratch", "--input-size", "96"),
+        *("--cost-target", "100"),
         stdout=out,
     )
     project = projects.get_project("coins")
@@ -198,7 +199,7 @@ def test_create_project_command_makes_all_of_it(rosa: User) -> None:
         ("cent", "1 cent", "collecting"),
     ]
     assert project.architectures == ["squeezenet1_0", "mobilenet_v2"]
-    assert (project.pretrained, project.input_size) == ("scratch", 96)
+    assert (project.pretrained, project.input_size, project.cost_target_m) == ("scratch", 96, 100)
     assert list(projects.projects_of(rosa).order_by("slug")) == [project, projects.get_project("notes")]
     assert "/review/coins/" in out.getvalue()
 

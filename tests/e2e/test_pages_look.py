@@ -133,7 +133,7 @@ def people() -> dict[str | None, User | None]:
 def make_nights(euro: Project, golden: list[Photo]) -> None:
     now = {"stage": "fit", "step": 7, "total": 40, "eta_s": 95, "message": "epoch 7, loss 0.31", "at": ""}
     live = Run.objects.create(project=euro, night=pages.NIGHT + timedelta(days=1), state=RunState.RUNNING, progress=now)
-    for name in (StageName.SNAPSHOT, StageName.EMBED):
+    for name in (StageName.SNAPSHOT, StageName.CHOOSE, StageName.START, StageName.EMBED):
         pages.add_stage(live, name)
     Photo.objects.filter(pk__in=[photo.pk for photo in golden]).update(state=PhotoState.ACCEPTED)
     pages.add_answers(pages.make_run(euro), [(photo, "10", 0.999 - at / 9) for at, photo in enumerate(golden)])

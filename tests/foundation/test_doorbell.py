@@ -109,3 +109,22 @@ def test_ringing_is_quick(broker: Broker, bell: Bell) -> None:
     times = sorted(bell.ring()[1] for _ in range(20))
     assert times[10] < 0.05
     assert broker.count() == 21
+
+
+COUNT = """
+import time, django
+django.setup()
+from foundation import jobs
+begun = time.monotonic()
+print(jobs.count_listeners("train"), time.monotonic() - begun < 4)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "is gone"])
+def test_nobody_listens_at_a_redis_that(broker: Broker, number: signal.Signals) -> None:
+    broker.process.send_signal(number)
+    ran = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        cwd=ROOT, env={**os.environ, "REDIS_URL": broker.url}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["0", "True"], ran.stderr

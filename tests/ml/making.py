@@ -84,10 +84,10 @@ def make_weights(path: Path, arch: str = "squeezenet1_0", seed: int = 1) -> Path
     import torch
     from safetensors.torch import save_file
 
-    from training.ml import torchvision_door
+    from training.ml.architectures import ARCHITECTURES
 
     torch.manual_seed(seed)
-    save_file(getattr(torchvision_door.models(), arch)(weights=None).state_dict(), path)
+    save_file(ARCHITECTURES[arch].build().state_dict(), path)
     return path
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.ml import making
+from training.ml import contract
 
 
 def the_problem(ran: making.Ran) -> dict[str, str]:
@@ -18,10 +19,7 @@ def the_problem(ran: making.Ran) -> dict[str, str]:
 def test_command_when_asked_for_help_lists_the_stages_in_order() -> None:
     ran = making.run_command("--help")
     text = "\n".join(ran.lines)
-    places = [
-        text.index(f"  {stage} ")
-        for stage in ("start", "embed", "fit", "evaluate", "compress", "litert", "verify", "all")
-    ]
+    places = [text.index(f"  {stage} ") for stage in (*contract.STAGES, "all")]
     assert ran.status == 0
     assert places == sorted(places)
 

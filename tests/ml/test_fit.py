@@ -53,6 +53,14 @@ def test_head_minds_photos_of_no_weight_as_if_they_were_not_there() -> None:
     assert (fit_blobs(wrong=12) == blobs()[1]).float().mean() > 0.85
 
 
+def test_head_over_features_that_are_no_numbers_is_refused_in_words() -> None:
+    points, targets = blobs()
+    points[3, 2] = float("nan")
+    examples, said = Examples(points, targets, torch.ones(len(targets))), contract.Progress("fit", out=io.StringIO())
+    with pytest.raises(contract.ProblemsFoundError, match=r"features are not all numbers \(1\)"):
+        fit_head(examples, ["v"] * len(targets), taps=[4, 8], label_count=3, progress=said)
+
+
 def test_folds_never_part_a_volunteer() -> None:
     groups = [f"v{index % 7}" for index in range(50)]
     folds = split_by_group(groups, torch.zeros(50, dtype=torch.long))

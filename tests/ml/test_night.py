@@ -27,7 +27,7 @@ MEMBERS = {
     "fit": {"stage", "strategy", "curves", "model"},
     "evaluate": {
         "stage", "photos", "golden_accuracy", "golden_balanced_accuracy", "per_label", "antialias_off_accuracy",
-        "stability", "production",
+        "stability", "cost", "production",
     },
     "verify": {"stage", "artifacts"},
 }  # fmt: skip
@@ -119,6 +119,19 @@ def test_evaluate_s_scores_are_those_of_its_predictions(night: Night) -> None:
     assert {slug: score["photos"] for slug, score in result["per_label"].items()} == dict.fromkeys(making.LABELS, 6)
     assert result["antialias_off_accuracy"] == result["golden_accuracy"]  # no photo is larger than the input
     assert result["production"] is None
+
+
+def test_evaluate_says_what_an_answer_costs(night: Night) -> None:
+    cost = night.result("evaluate")["cost"]
+    assert 45e6 < cost["multiply_adds"] < 60e6  # SqueezeNet 1.0's 819 million at 224 px, at 64 px
+    assert 0 < cost["latency_ms"] < 1000
+    assert cost["machine"]
+
+
+@pytest.mark.parametrize("name", ["coreml-int8", "litert-int8"])
+def test_8_bit_weights_are_nearly_all_of_an_8_bit_file(night: Night, name: str) -> None:
+    share = night.result("evaluate")["cost"]["bytes_int8"] / night.artifacts()[name].bytes
+    assert 0.85 < share < 1
 
 
 def test_head_on_features_of_coloured_shapes_is_far_above_chance(night: Night) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from tests.ml import making
 from training.ml import contract, networks
+from training.ml.architectures import ARCHITECTURES
 from training.ml.packs import ROWS
 
 WIDTH = 3
@@ -74,7 +75,7 @@ def test_key_tells_backbone_contract_and_view() -> None:
 def test_rows_mean_what_they_meant_when_their_number_was_given() -> None:
     """Whoever changes a line here raises ``ROWS``, or rows of old nights are taken for new ones."""
     assert (ROWS, networks.GRID) == (1, 2)
-    assert {arch: networks.TAPS[arch].after for arch in ("squeezenet1_0", "mobilenet_v2")} == {
+    assert {arch: ARCHITECTURES[arch].taps for arch in ("squeezenet1_0", "mobilenet_v2")} == {
         "squeezenet1_0": (5, 8, 10, 12), "mobilenet_v2": (6, 13, 17, 18),
     }  # fmt: skip
 

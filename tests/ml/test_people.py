@@ -62,4 +62,4 @@ def test_night_without_pretrained_weights_says_why_it_tells_nothing(work: Path) 
 def test_features_that_were_erased_meanwhile_do_not_end_the_night(work: Path) -> None:
     (work / "embed" / "features.safetensors").unlink()
     found = evaluate(work)
-    assert ("Features of train photos are missing" in found["note"], found["volunteers"]) == (True, [])
+    assert ("Features of photos are missing" in found["note"], found["volunteers"]) == (True, [])

@@ -158,3 +158,20 @@ def test_json_written_over_an_older_file_leaves_no_part_behind(tmp_path: Path) -
         contract.write_json(tmp_path / "result.json", {"value": value})
     assert contract.read_json(tmp_path / "result.json") == {"value": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_spec_with_candidates_keeps_them_in_order() -> None:
+    spec = contract.RunSpec.from_json(making.make_spec(candidates=["mnasnet0_5", "mobilenet_v2"], cost_target_m=100))
+    assert contract.RunSpec.from_json(spec.to_json()) == spec
+    assert (spec.candidates, spec.cost_target_m) == (("mnasnet0_5", "mobilenet_v2"), 100)
+
+
+@pytest.mark.parametrize("candidates", [["vgg"], ["mnasnet0_5", "mnasnet0_5"], "mnasnet0_5", [3]])
+def test_spec_with_candidates_nobody_can_build_says_which_there_are(candidates: object) -> None:
+    with pytest.raises(contract.ProblemsFoundError, match=r"candidates in the spec .* some of squeezenet1_0, .* once"):
+        contract.RunSpec.from_json(making.make_spec(candidates=candidates))
+
+
+def test_spec_with_a_target_of_nothing_is_refused() -> None:
+    with pytest.raises(contract.ProblemsFoundError, match="cost_target_m"):
+        contract.RunSpec.from_json(making.make_spec(cost_target_m=0))

@@ -3,14 +3,16 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from training.ml import train, ways
+from training.ml import lesson, train, ways
 from training.ml.augment import augment
+from training.ml.checkpoints import Checkpoints
 from training.ml.contract import CaptureProfile, InputContract, Label, ProblemsFoundError, Progress, RunSpec
 from training.ml.networks import Network
 from training.ml.optimiser import Muon, orthogonal
@@ -53,7 +55,7 @@ def data() -> train.TrainData:
 
 
 def fit(
-    network: Network, data: train.TrainData, spec: RunSpec, steps: int, monkeypatch: pytest.MonkeyPatch, **more: bool
+    network: Network, data: train.TrainData, spec: RunSpec, steps: int, monkeypatch: pytest.MonkeyPatch, **more: Any
 ) -> train.TrainReport:
     """Exactly ``steps`` steps, however fast this machine is."""
     monkeypatch.setattr(train, "Pace", lambda budget_s, least, most: Pace(budget_s, least=steps, most=steps))
@@ -92,6 +94,68 @@ def test_same_seed_same_weights(data: train.TrainData, monkeypatch: pytest.Monke
         fit(network, data, spec, 4, monkeypatch)
     one, other = (network.state_dict() for network in networks)
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_words(
+    data: train.TrainData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make_network(make_spec())
+    with torch.no_grad():
+        next(network.head.parameters()).fill_(float("inf"))
+    with pytest.raises(ProblemsFoundError, match=r"The training came apart at step 0 \(a loss of (nan|inf)\)"):
+        fit(network, data, make_spec(), 3, monkeypatch)
+
+
+class KilledError(Exception):
+    """As far as it got."""
+
+
+def test_a_training_that_was_killed_ends_as_if_nothing_had_happened(
+    data: train.TrainData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = make_spec()
+    monkeypatch.setattr(ways, "fastest", lambda *_: ways.Way(torch.float32, 1))
+    networks = [make_network(spec) for _ in range(3)]
+    saved = Checkpoints(tmp_path, "the same inputs", every_s=0)
+    fit(networks[0], data, spec, 8, monkeypatch)
+    write = Checkpoints.write
+
+    def kill(self: Checkpoints, tensors: Any, rest: Any) -> None:
+        write(self, tensors, rest)
+        if rest["pace"]["steps"] == 5:
+            raise KilledError
+
+    monkeypatch.setattr(Checkpoints, "write", kill)
+    with pytest.raises(KilledError):
+        fit(networks[1], data, spec, 8, monkeypatch, checkpoints=saved)
+    report = fit(networks[2], data, spec, 8, monkeypatch, checkpoints=replace(saved, every_s=60))
+    assert report.curves["steps"] == 8
+    one, other = networks[0].state_dict(), networks[2].state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert len(list(tmp_path.iterdir())) == 1  # the newest only, and no part
+
+
+@pytest.mark.parametrize("harm", ["other inputs", "cut off", "changed"])
+def test_a_checkpoint_that_does_not_fit_is_left_alone(tmp_path: Path, harm: str) -> None:
+    saved = Checkpoints(tmp_path / "checkpoint", "inputs", every_s=60)
+    saved.write({"network.weight": torch.ones(3)}, {"pace": 1})
+    found = saved.read()
+    assert found
+    assert torch.equal(found.under("network.")["weight"], torch.ones(3))
+    (path,) = (tmp_path / "checkpoint").iterdir()
+    if harm == "cut off":
+        path.write_bytes(path.read_bytes()[:-4])
+    if harm == "changed":
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert replace(saved, key="others" if harm == "other inputs" else "inputs").read() is None
+
+
+def test_photos_of_a_tenth_of_the_weight_are_learned_from_a_tenth_as_often(data: train.TrainData) -> None:
+    chances = torch.ones(len(data.photos))
+    chances[:48] = 0.1
+    draws = iter(lesson._Draws(chances, seed=1))
+    drawn = torch.cat([next(draws) for _ in range(165)])  # a hundred times round
+    assert 0.07 < float((drawn < 48).sum() / (drawn >= 48).sum()) < 0.13
 
 
 def test_the_way_of_calculating_is_measured_and_leaves_no_trace(data: train.TrainData) -> None:

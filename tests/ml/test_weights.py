@@ -42,6 +42,25 @@ def test_weights_of_the_right_network_are_read_without_its_1000_class_end(tmp_pa
     assert torch.equal(found["0.weight"], whole["features.0.weight"])
 
 
+def test_weights_of_mnasnet_are_read_by_its_own_names(tmp_path: Path) -> None:
+    path = making.make_weights(tmp_path / "whole.safetensors", "mnasnet0_5")
+    assert torch.equal(weights.read_backbone(path, "mnasnet0_5")["0.weight"], load_file(path)["layers.0.weight"])
+
+
+def test_weights_of_another_width_are_refused_and_recognised(tmp_path: Path) -> None:
+    problem = problem_of(making.make_weights(tmp_path / "wide.safetensors", "mnasnet1_0"), "mobilenet_v2_0_5")
+    assert problem.what == "The weights file is not of mobilenet_v2_0_5"
+    assert problem.do == "Choose mnasnet1_0 as the network, or give other weights."
+
+
+def test_start_of_a_width_without_imagenet_weights_says_what_can_be_done() -> None:
+    out = io.StringIO()
+    spec = contract.RunSpec.from_json(making.make_spec(arch="mobilenet_v2_0_5", pretrained="imagenet"))
+    assert weights.load_pretrained(spec, contract.Progress("embed", out=out)) is None
+    assert "torchvision has no ImageNet weights for mobilenet_v2_0_5" in out.getvalue()
+    assert "mobilenet_v2, mobilenet_v3_small" in out.getvalue()
+
+
 def test_weights_that_are_cut_off_are_refused(tmp_path: Path) -> None:
     path = making.make_weights(tmp_path / "cut.safetensors")
     path.write_bytes(path.read_bytes()[:-1000])

@@ -21,13 +21,13 @@ NIGHT = date(2026, 11, 21)
 COLOURS = {"red": (200, 40, 40), "green": (40, 170, 60), "blue": (50, 60, 200), "white": (235, 235, 230)}
 SIZE = 64
 GOLDEN_EVERY = 4  # pinned, since volunteers' ids are random and with them their keyed hash
-CHILD_STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
+CHILD_STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 STAGE_NAMES = tuple(StageName.values)
 
 MAKE_WEIGHTS = """
 import sys, torch
 from safetensors.torch import save_file
-from training.ml.networks import build_backbone
+from training.ml.architectures import build_backbone
 torch.manual_seed(5)
 state = build_backbone("squeezenet1_1").state_dict()
 save_file({f"features.{name}": tensor for name, tensor in state.items()}, sys.argv[1])

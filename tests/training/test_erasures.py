@@ -149,20 +149,23 @@ def sides_after(project: Project, work: Path) -> dict[Any, str]:
     return {photo.pk: side for side in Side for photo in names_of(project, run, side)}
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_merged_guest_keeps_its_photos_on_their_side_or_out(project: Project, tmp_path: Path, side: Side) -> None:
-    other = Side.GOLDEN if side == Side.TRAIN else Side.TRAIN
+@pytest.mark.parametrize("guests", list(Side))
+def test_person_who_trained_under_one_name_trains_from_now_on_and_leaves_golden(
+    project: Project, tmp_path: Path, guests: Side
+) -> None:
     guest, person = kit.make_volunteers(2)
-    put_on(project, guest, side)
-    put_on(project, person, other)
-    old = [*kit.accept(project, guest, "five", 2), *kit.accept(project, guest, "ten", 2)]
+    theirs = {}
+    for who, side in ((guest, guests), (person, Side.GOLDEN if guests == Side.TRAIN else Side.TRAIN)):
+        put_on(project, who, side)
+        theirs[side] = {photo.pk for label in ("five", "ten") for photo in kit.accept(project, who, label, 2)}
     freeze_night(project, tmp_path)
     merge(guest, person)
     (fresh,) = kit.accept(project, person, "five")
     for _ in range(2):  # for ever, not only on the first night after
         sides = sides_after(project, tmp_path)
-        assert not {photo.pk for photo in old} & set(sides)
-        assert sides[fresh.pk] == other
+        assert {sides[photo] for photo in theirs[Side.TRAIN]} == {Side.TRAIN}
+        assert sides[fresh.pk] == Side.TRAIN
+        assert not theirs[Side.GOLDEN] & set(sides)  # they have judged, so they never train
 
 
 def test_merged_guest_gives_its_side_to_somebody_who_has_none(project: Project, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""One night that everything is done to: kill -9 of child, supervisor and worker, Ctrl-C, two supervisors at once.
+"""One night that everything is done to, then a full disk and a supervisor that sleeps.
 
-Whatever is killed when: no orphan goes on, the next start resumes without running a finished stage again, there is one
-release, and no half artifact is left.
+kill -9 of child, supervisor and worker, Ctrl-C, two supervisors at once, kill -9 at every write: no orphan goes on, the
+next start resumes without running a finished stage again, there is one release, and no half artifact is left.
 """
 
 import json
@@ -10,66 +10,36 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from collector.models import Project
 from config.celery import app
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from modelhub.domain import files, releases
+from tests.training import drilling
 from tests.training import nights_kit as kit
-from training.domain import stages
+from tests.training.battlefield import PATIENCE_S, Battlefield, find_child, find_workers_in_folders, work_folders
+from training.domain import checkpoints, nights, stages
 from training.domain.folders import KIND
-from training.enums import RunState
-from training.models import Run
+from training.domain.shifts import NightStoppedError, Told
+from training.enums import RunState, StageName
+from training.models import Run, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("committed"), pytest.mark.timeout(600)]
 NIGHTLY = [sys.executable, "manage.py", "nightly", "--project", "battered", "--night", str(kit.NIGHT)]
 WORKER = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-Q", "train", "-c", "1"]
 WORKER += ["--without-gossip", "--without-mingle", "--disable-prefetch", "--loglevel", "INFO"]
-PATIENCE_S = 150
 Rows = dict[str, tuple[int, str]]  # as kit.rows_of gives them
-
-
-class Battlefield:
-    """Processes of one night, each with a log of its own."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
-        self.started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
-        log = (self.folder / f"{len(self.started)}.log").open("wb")
-        self.started.append(
-            subprocess.Popen(
-                command, cwd=kit.ROOT, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
-        )
-        return self.started[-1]
-
-    def log(self, process: "subprocess.Popen[bytes]") -> str:
-        return (self.folder / f"{self.started.index(process)}.log").read_text()
-
-    def logs(self) -> str:
-        return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
-
-    def wait_for(self, what: Callable[[], object], say: str) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while not what():
-            assert time.monotonic() < until, f"waited {PATIENCE_S} s in vain until {say}\n{self.logs()}"
-            time.sleep(0.05)
-
-    def end(self) -> None:
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
 
 
 @pytest.fixture
@@ -81,40 +51,11 @@ def field(committed: None, environment: dict[str, str], tmp_path: Path) -> Itera
     app.control.purge()
 
 
-@pytest.fixture
-def project(committed: None, weights: Path, tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def project(committed: None, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = kit.make_project("battered", weights)
-    kit.add_photos(made, tmp_path / "photos", labels=("red", "green", "blue"), volunteers=10)
+    kit.add_photos(made, tmp_path_factory.mktemp("photos"), labels=("red", "green", "blue"), volunteers=10)
     return made
-
-
-def find_child(stage: str) -> psutil.Process | None:
-    """Our process of a stage, once it has become the stage's command; others may train on this machine too."""
-    for process in psutil.process_iter():
-        try:
-            command = process.cmdline()
-            if command[1:4] == ["-m", "training.ml", stage] and str(settings.DAYBREAK_HOME) in " ".join(command):
-                return process
-        except psutil.Error:
-            continue
-    return None
-
-
-def find_workers_in_folders() -> list[int]:
-    """Every process that was given a night's folder to work in."""
-    found = []
-    root = str(Path(settings.DAYBREAK_HOME) / "work")
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("DAYBREAK_WORK", "").startswith(root) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
-
-
-def work_folders() -> list[str]:
-    return [folder.name for folder in (Path(settings.DAYBREAK_HOME) / "work").iterdir()]
 
 
 def test_a_night_survives_everything_and_makes_one_release(
@@ -125,7 +66,9 @@ def test_a_night_survives_everything_and_makes_one_release(
     rows = _stop_by_ctrl_c(run, field, bob)
     rows = _stop_then_kill_workers(run, field, rows)
 
-    out = tmp_path / "night.json"  # the next start finishes the night
+    rows = _kill_at_every_write(run, rows)
+
+    out = tmp_path / "night.json"
     assert field.start([*NIGHTLY, "--json", str(out)]).wait(PATIENCE_S) == 0, field.logs()
     run.refresh_from_db()
     assert run.state == RunState.PUBLISHED, run.why
@@ -147,7 +90,7 @@ def _kill_child_then_supervisor(project: Project, field: Battlefield) -> "subpro
     field.wait_for(lambda: "Another process has this night; following it." in field.log(bob), "the second one followed")
     field.wait_for(lambda: find_child("fit"), "fitting began")
     rows = kit.rows_of(Run.objects.get(project=project))
-    assert list(rows) == ["snapshot", "start", "embed"]
+    assert list(rows) == ["snapshot", "choose", "start", "embed"]
     orphan = find_child("fit")
     assert orphan
     alice.kill()
@@ -188,6 +131,26 @@ def _stop_then_kill_workers(run: Run, field: Battlefield, rows: Rows) -> Rows:
     return _grown(run, rows, "compress")
 
 
+def _kill_at_every_write(run: Run, rows: Rows) -> Rows:
+    """The rest of the night, from the gate on, with its supervisor killed at each write, until one comes through."""
+    told: list[Told] = []
+    with pytest.raises(NightStoppedError):
+        nights.run_night(run.pk, listen=told.append, should_stop=lambda: bool(told) and told[-1].stage == "gate")
+    Stage.objects.filter(run=run, name=StageName.GATE).delete()
+    rows = _grown(run, rows, "verify")
+    kills = place = 0
+    while (status := drilling.run_forked(run, drilling.killed_before_write(place))) != 0:
+        assert status == drilling.KILLED
+        kills += 1
+        drilling.forgive(run)
+        assert releases.Release.objects.filter(project_slug="battered").count() <= 1
+        before, rows = rows, kit.rows_of(run)
+        assert before.items() <= rows.items()
+        place = place + 1 if rows == before else 0  # from where it stands now, again from the first write on
+    assert kills > 15  # gate, artifacts, release, channel, document, publish, announce
+    return rows
+
+
 def _start_worker(field: Battlefield) -> "subprocess.Popen[bytes]":
     worker = field.start([*WORKER, "-n", f"train-{len(field.started)}-{os.getpid()}@%h"])
     field.wait_for(lambda: "ready." in field.log(worker), "the worker was ready")
@@ -224,3 +187,111 @@ def _check_bytes(run: Run) -> None:
     root = Path(re.sub("^file://", "", settings.STORAGE_URL))
     for blob in (root / "artifacts").iterdir():
         assert blobs.copy_sha(f"artifacts/{blob.name}") == blob.name
+
+
+@pytest.mark.parametrize(
+    ("stage", "message", "size", "said"),
+    [
+        ("snapshot", "choosing photos", 10, "This machine's disk has no room for the night's work (File too large"),
+        ("embed", "storing", 10, "No room in the storage for stages/"),
+        ("fit", "starting", 200_000, "There is no room on the disk ("),
+    ],
+)
+def test_a_full_disk_ends_the_night_in_words_and_leaves_nothing_half_written(
+    project: Project, stage: str, message: str, size: int, said: str
+) -> None:
+    before = releases.current("battered")
+    stored = names_in_storage()
+    days = {"snapshot": 1, "embed": 2, "fit": 3}[stage]
+    run = nights.find_or_add_run(project, kit.NIGHT + timedelta(days=days), "scratch")
+    status = drilling.run_forked(run, drilling.with_files_at_most(size, from_stage=stage, message=message))
+    run.refresh_from_db()
+    assert status == 0
+    assert (run.state, run.why[: len(said)]) == (RunState.FAILED, said)
+    assert releases.current("battered") == before
+    rows = list(Stage.objects.filter(run=run).values_list("name", flat=True))
+    assert stage not in rows
+    named = {sha for row in Stage.objects.all() for sha in row.files.values()}
+    assert {name for name in names_in_storage() - stored if name not in named} == set()
+    assert not list((Path(settings.DAYBREAK_HOME) / "work").iterdir())
+
+
+def names_in_storage() -> set[str]:
+    """Of stage files, and of parts that nobody finished."""
+    root = Path(settings.STORAGE_URL.removeprefix("file://"))
+    return {path.name for folder in ("stages", ".parts") for path in root.glob(f"{folder}/*")}
+
+
+def test_a_supervisor_that_slept_twice_its_lease_writes_nothing_when_it_wakes(
+    project: Project, field: Battlefield
+) -> None:
+    night, lease_s = kit.NIGHT + timedelta(days=4), 3
+    field.environment["JOB_LEASE_S"] = str(lease_s)
+    sleeper = field.start([*NIGHTLY[:-1], str(night), "--pretrained", "scratch"])
+    field.wait_for(lambda: find_child("fit"), "training began")
+    sleeper.send_signal(signal.SIGSTOP)
+    run = Run.objects.get(project=project, night=night)
+    rows = kit.rows_of(run)
+    time.sleep(2 * lease_s)
+    lease = jobs.claim(KIND, str(run.pk))  # another has the night from here on: it would write, if anybody
+    assert lease
+    sleeper.send_signal(signal.SIGCONT)
+    field.wait_for(lambda: "following it" in field.log(sleeper), "it noticed that the night is another's")
+    assert (kit.rows_of(run), find_workers_in_folders()) == (rows, [])
+    assert jobs.find(KIND, str(run.pk)).fencing == lease.fencing
+    jobs.give_back(lease)
+
+
+def test_a_training_whose_child_is_killed_goes_on_at_its_last_checkpoint(project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(fit_budget_s=8)
+    run = nights.find_or_add_run(project, kit.NIGHT + timedelta(days=7), "scratch")
+    told: list[Told] = []
+
+    def kill(one: Told) -> None:
+        told.append(one)
+        if one.message == "steps of training" and blobs.exists(checkpoints.blob_key(run.pk)):
+            _kill(find_child("fit"))
+
+    first = nights.run_night(run.pk, listen=kill)
+    assert (first.state, "fit was killed (signal 9)" in first.why) == (RunState.QUEUED, True)
+    again: list[Told] = []
+    with pytest.raises(NightStoppedError):
+        nights.run_night(run.pk, listen=again.append, should_stop=lambda: bool(again) and again[-1].stage == "evaluate")
+    reached, taken_up = (one.step for one in (told[-1], next(one for one in again if one.message == told[-1].message)))
+    assert reached / 3 < taken_up  # a tenth of the budget is the most that is lost; half a second passes between lines
+    fit = run.stages.get(name=StageName.FIT)
+    assert fit.result["notices"][-1].startswith("Training goes on at step ")
+    assert not blobs.exists(checkpoints.blob_key(run.pk))
+
+
+def test_two_beats_at_once_add_one_run_a_project(project: Project) -> None:
+    night = kit.NIGHT + timedelta(days=5)
+    barrier, broken = threading.Barrier(2), []
+
+    def beat() -> None:
+        try:
+            barrier.wait()
+            nights.start_nights(night)
+        except Exception as error:  # noqa: BLE001 -- told by the test
+            broken.append(error)
+        finally:
+            connection.close()
+
+    beats = [threading.Thread(target=beat) for _ in range(2)]
+    for each in beats:
+        each.start()
+    for each in beats:
+        each.join()
+    assert broken == []
+    (run,) = Run.objects.filter(project=project, night=night)
+    assert jobs.find(KIND, str(run.pk)).state == JobState.QUEUED
+
+
+def test_a_night_delivered_twice_is_done_once(project: Project) -> None:
+    run = nights.find_or_add_run(project, kit.NIGHT + timedelta(days=6))
+    lease = jobs.claim(KIND, str(run.pk))
+    assert lease
+    assert nights.run_night(run.pk) is None
+    run.refresh_from_db()
+    assert (run.state, list(run.stages.all())) == (RunState.QUEUED, [])
+    jobs.give_back(lease)

@@ -208,7 +208,7 @@ def test_volunteers_with_few_photos_have_no_turn(project: Project, tmp_path: Pat
     with a_shift(project, tmp_path / "night") as shift:
         nights._finish_snapshot(shift)
         assert shy not in in_order(shift)
-        assert len(in_order(shift)) > 5
+        assert len(in_order(shift)) >= 5  # at least half of them teach
 
 
 def test_bursts_of_unknown_people_have_no_turn(project: Project, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.enums import PhotoState
 from collector.models import Project, Volunteer
 from foundation import jobs
 from tests.training import photos_kit as kit
@@ -120,7 +121,9 @@ def test_who_is_needed_for_a_label_waits_and_others_go_instead(project: Project,
     needed = place(project, Side.GOLDEN, 1, since=SPRING - timedelta(days=1))[0]
     place(project, Side.TRAIN, 20)
     kept = [photo.pk for photo in needed.photos.filter(label__slug="ten")]
-    project.photos.filter(label__slug="ten", volunteer__in=_judges(project)).exclude(pk__in=kept).delete()
+    project.photos.filter(label__slug="ten", volunteer__in=_judges(project)).exclude(pk__in=kept).update(
+        state=PhotoState.REJECTED
+    )
     kit.accept(project, needed, "ten", 3)
     frozen, sides = freeze(project, tmp_path)
     assert name_of(project, needed) in golden(sides)

@@ -16,7 +16,8 @@ from foundation.enums import JobState
 from foundation.models import Job
 from tests.training import nights_kit
 from tests.training import photos_kit as kit
-from tests.training.test_kills import NIGHTLY, WORKER, Battlefield
+from tests.training.battlefield import Battlefield
+from tests.training.test_kills import NIGHTLY, WORKER
 from tests.training.test_snapshots import a_shift
 from training.domain import embedding, features, nights, shards, stages
 from training.domain.folders import SHARD

@@ -3,18 +3,19 @@
 import contextlib
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collector.domain import photos, projects
-from collector.enums import LabelState, PhotoState
-from collector.models import Photo, Project
+from collector.enums import LabelState, PhotoState, ReviewAction
+from collector.models import Label, Photo, Project, Review
 from foundation import blobs, jobs
 from tests.training import photos_kit as kit
 from tests.training.nights_kit import NIGHT
-from training.domain import nights, queries, reports, snapshots
+from training.domain import materials, nights, queries, reports, snapshots
 from training.domain.folders import KIND
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import RunState, Side
@@ -135,6 +136,45 @@ def test_a_label_phones_know_is_never_dropped_in_silence(project: Project, tmp_p
         freeze(project, tmp_path / "a", known=("five", "twenty"))
 
 
+def test_a_label_that_was_retired_or_renamed_since_the_last_night_is_said_or_kept(
+    project: Project, tmp_path: Path
+) -> None:
+    kit.accept_plenty(project, ("five", "ten"))
+    twenty = projects.add_label(project, "twenty", name="Twenty")
+    kit.accept_plenty(project, ("twenty",))
+    Label.objects.filter(pk=twenty.pk).update(state=LabelState.RETIRED)
+    Label.objects.filter(project=project, slug="ten").update(name="Tenner")
+    frozen = freeze(project, tmp_path / "a", known=("five", "ten", "twenty"))
+    assert [(label.slug, label.name) for label in frozen.snapshot.labels] == [("five", "Five"), ("ten", "Tenner")]
+    assert frozen.notices == (
+        "Phones know the label twenty, which is not live any more: tonight's model does not answer it.",
+    )
+
+
+def test_labels_with_a_few_photos_are_taught_where_none_has_plenty(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(6)):
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, pinned_split="golden" if number < 2 else "train")
+    frozen = freeze(project, tmp_path / "a")
+    assert [(label.slug, label.train, label.golden) for label in frozen.snapshot.labels] == [
+        ("five", 4, 2),
+        ("ten", 4, 2),
+    ]
+    assert frozen.notices[0].startswith("Few photos to learn from: five 4, ten 4. With fewer than 10 of a label")
+
+
+def test_a_label_phones_know_is_taught_with_few_photos_beside_others_with_plenty(
+    project: Project, tmp_path: Path
+) -> None:
+    kit.accept_plenty(project)
+    projects.add_label(project, "twenty", name="Twenty")
+    for volunteer in kit.make_volunteers(4):
+        kit.accept(project, volunteer, "twenty", pinned_split="train")
+    kit.accept(project, kit.make_volunteers(1)[0], "twenty", pinned_split="golden")
+    assert len(freeze(project, tmp_path / "a").snapshot.labels) == 2
+    assert len(freeze(project, tmp_path / "b", known=("five", "ten", "twenty")).snapshot.labels) == 3
+
+
 def test_copies_across_the_sides_are_left_out_of_train_and_counted(project: Project, tmp_path: Path) -> None:
     kit.accept_plenty(project)
     freeze(project, tmp_path / "a")
@@ -174,13 +214,70 @@ def test_pinned_photos_go_where_the_import_says(project: Project, tmp_path: Path
     assert (snapshot.golden, snapshot.train) == (24, 40)
 
 
+def test_photos_whose_pixels_no_reviewer_judged_are_left_out(project: Project, tmp_path: Path) -> None:
+    kit.accept_plenty(project)
+    again, undone = Photo.objects.all()[:2]
+    Photo.objects.filter(pk=again.pk).update(normalised_sha256="a" * 64)  # normalised anew since it was accepted
+    review = undone.reviews.get()
+    Review.objects.create(
+        photo=undone, reviewer=review.reviewer, action=ReviewAction.UNDO, undoes=review, normalised_sha256="b" * 64
+    )
+    frozen = freeze(project, tmp_path / "a")
+    assert frozen.left_out == {"its pixels are not those that a reviewer accepted": 2}
+    assert len(read(tmp_path / "a")) == frozen.snapshot.photos == 58
+    kit.judge(Photo.objects.get(pk=again.pk))
+    assert freeze(project, tmp_path / "b").snapshot.photos == 59
+
+
+def test_pixels_that_changed_since_the_snapshot_make_it_stale(project: Project, tmp_path: Path) -> None:
+    kit.accept_plenty(project, is_stored=True)
+    with a_shift(project, tmp_path / "work") as shift:
+        snapshots.freeze(shift)
+        Photo.objects.filter(pk=Photo.objects.first().pk).update(normalised_sha256="a" * 64)
+        with pytest.raises(materials.SnapshotStaleError, match="1 of 60 photos"):
+            materials.materialise(shift, set())
+
+
+# --- one account's share -------------------------------------------------------------------------------------------
+def shares_of(work: Path) -> dict[str, float]:
+    """Each account's share of the weight that teaches."""
+    train = [line for line in read(work) if line.side == Side.TRAIN]
+    weights: dict[str, float] = defaultdict(float)
+    for line in train:
+        weights[line.volunteer] += line.weight
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
+def test_an_account_that_took_most_photos_counts_twice_an_equal_share_at_most(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(12)):
+        side = "golden" if number < 4 else "train"
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, 60 if number == 11 else 3, pinned_split=side)
+    frozen = freeze(project, tmp_path / "a")
+    shares = sorted(shares_of(tmp_path / "a").values())
+    assert shares[-1] == pytest.approx(2 / 8, abs=1e-4)
+    assert shares[-2] == pytest.approx(0.75 / 7, abs=1e-4)
+    assert {line.weight for line in read(tmp_path / "a") if line.side == Side.GOLDEN} == {1.0}
+    (said,) = frozen.notices
+    assert said.startswith("1 volunteer(s) took a large part of the 162 photos to learn from: theirs count less each")
+    assert "(down to 0.12), so that no account decides" in said
+
+
+def test_with_fewer_than_ten_volunteers_everybody_counts_in_full(project: Project, tmp_path: Path) -> None:
+    for number, volunteer in enumerate(kit.make_volunteers(9)):
+        for label in ("five", "ten"):
+            kit.accept(project, volunteer, label, 60 if number == 8 else 3, pinned_split="golden" if number < 3 else "")
+    freeze(project, tmp_path / "a")
+    assert {line.weight for line in read(tmp_path / "a")} == {1.0}
+
+
 # --- the bytes -----------------------------------------------------------------------------------------------------
 def test_photos_asked_for_are_hard_links_into_the_storage_and_no_others_come(project: Project, tmp_path: Path) -> None:
     kit.accept_plenty(project, is_stored=True)
     wanted = sorted(Photo.objects.values_list("normalised_sha256", flat=True))[::2]
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
-        snapshots.materialise(shift, wanted)
+        materials.materialise(shift, wanted)
     files = sorted((tmp_path / "work/photos").iterdir())
     assert [file.stem for file in files] == wanted
     assert all(hashlib.sha256(file.read_bytes()).hexdigest() == file.stem for file in files)
@@ -192,8 +289,8 @@ def test_a_photo_erased_meanwhile_makes_the_snapshot_stale(project: Project, tmp
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         Photo.objects.filter(pk=Photo.objects.first().pk).update(state=PhotoState.DELETED)
-        with pytest.raises(snapshots.SnapshotStaleError, match="1 of 60 photos"):
-            snapshots.materialise(shift, set())
+        with pytest.raises(materials.SnapshotStaleError, match="1 of 60 photos"):
+            materials.materialise(shift, set())
 
 
 def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: Path) -> None:
@@ -204,7 +301,7 @@ def test_a_missing_picture_is_said_with_what_to_do(project: Project, tmp_path: P
     with a_shift(project, tmp_path / "work") as shift:
         snapshots.freeze(shift)
         with pytest.raises(NightFailedError, match=f"{photo.pk} is missing from the storage"):
-            snapshots.materialise(shift, {photo.normalised_sha256})
+            materials.materialise(shift, {photo.normalised_sha256})
 
 
 # --- too little ----------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 import random
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.domain import splits
-from training.domain.splits import Seen, Split
+from training.domain.splits import Seen
 from training.enums import Side
 
 SECRET = "a" * 64
@@ -29,11 +30,33 @@ def seen(number: int, volunteer: int, label: str = "five", **fields: Any) -> See
     return Seen(**{**whole, **fields})
 
 
-def split(photos: list[Seen], stored: dict[str, str] | None = None, min_golden: int = 3) -> Split:
-    return splits.split_photos(photos, stored or {}, secret=SECRET, min_golden=min_golden)
+@dataclass
+class Sorted:
+    """A split, looked at photo by photo."""
+
+    sides: dict[str, Side]
+    groups: dict[str, str]
+    left_out: dict[str, str]
+    stored: dict[str, Side]
+    optimistic: bool
 
 
-def golden_of(result: Split) -> set[str]:
+def split(photos: list[Seen], stored: dict[str, str] | None = None, min_golden: int = 3) -> Sorted:
+    ordered = sorted(photos, key=lambda one: one.photo)
+    found = splits.split_photos(ordered, stored or {}, secret=SECRET, min_golden=min_golden)
+    places = {one.photo: found.place(one) for one in ordered}
+    counts = Counter((one.label, places[one.photo].side) for one in ordered if places[one.photo].side)
+    assert counts == +found.counts
+    return Sorted(
+        {photo: place.side for photo, place in places.items() if place.side},
+        {photo: place.group for photo, place in places.items() if place.side},
+        {photo: place.reason for photo, place in places.items() if not place.side},
+        found.stored,
+        found.optimistic,
+    )
+
+
+def golden_of(result: Sorted) -> set[str]:
     return {photo for photo, side in result.sides.items() if side == Side.GOLDEN}
 
 

@@ -142,6 +142,18 @@ def test_other_inputs_give_another_digest(tmp_path: Path) -> None:
     assert stages.input_digest(shift, StageName.FIT) != before
 
 
+def test_weights_to_start_from_are_those_of_the_network_chosen(tmp_path: Path) -> None:
+    shift = begin(make_run(), tmp_path / "work")
+    spec = dict.fromkeys(stages.START_MEMBERS) | {"arch": "squeezenet1_1"}
+    shift.run.inputs = {"spec": spec, "code": "", "start": None}
+    first = stages.input_digest(shift, StageName.START)
+    row = Stage(run=shift.run, name=StageName.CHOOSE, input_digest="", result={"arch": "mnasnet0_5"})
+    stages.write_row(shift, row)
+    assert stages.input_digest(shift, StageName.START) != first
+    Stage.objects.update(result={"arch": "squeezenet1_1"})
+    assert stages.input_digest(shift, StageName.START) == first
+
+
 def test_progress_is_written_once_a_second_and_the_end_always(tmp_path: Path) -> None:
     shift = begin(make_run(), tmp_path / "work")
     for step in range(1, 10):

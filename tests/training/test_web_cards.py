@@ -136,6 +136,24 @@ def test_card_says_that_photos_were_erased_since(member: Client, run: Run) -> No
     assert "Of those it learned from, 1 was erased since" in text_of(member, CARD)
 
 
+def test_card_tells_from_when_to_answer_and_how_far_to_believe(member: Client, project: Project) -> None:
+    pages.make_run(project)
+    page = text_of(member, CARD)
+    assert (
+        "Where it is less than 81.1% sure, an app should answer none of these: so it does for 84.4% of photos that "
+        "show no label, and for 5.6% of those that it names rightly." in page
+    )
+    assert "Its probabilities are off by 3.1% in the mean." in page
+
+
+def test_card_of_a_night_that_learned_no_threshold_says_why(member: Client, project: Project, run: Run) -> None:
+    nothing = {**pages.EVALUATE["rejection"], "thresholds": [], "why": "Too few rejected photos."}
+    run.stages.filter(name=StageName.EVALUATE).update(result={**pages.EVALUATE, "rejection": nothing})
+    page = text_of(member, CARD)
+    assert "When to answer none of these is not known: Too few rejected photos." in page
+    assert "Its probabilities" not in page  # the gate of this night did not look at them
+
+
 def test_card_as_markdown_is_a_file_with_tables(member: Client, project: Project, run: Run) -> None:
     record_results(project, 1)
     answer = member.get(f"{PAGE}card.md")

@@ -13,7 +13,7 @@ from training.domain import files, reports
 from training.domain.intervals import wilson
 from training.domain.queries import stages_of
 from training.enums import StageName
-from training.models import Run
+from training.models import Run, Stage
 
 COUNTS = ("photos", "train", "golden", "volunteers", "optimistic", "digest")
 
@@ -39,14 +39,18 @@ def make_card(project: Project, run: Run) -> dict[str, Any]:
         "data": {**{name: frozen.get(name) for name in COUNTS}, "photos_erased_since": run.photos_erased},
         "training": _training(run, done[StageName.FIT].result, done.get(StageName.EMBED)),
         "input": run.inputs.get("spec", {}).get("input"),
-        "results": _results(judged),
+        "results": {
+            **_results(judged),
+            "rejection": reports.rejection(run),
+            "calibration": _calibration(done.get(StageName.GATE)),
+        },
         "files": files.files_of(run),
         "gate": {"decision": run.decision or None, "why": run.why},
         "licence": project.licence or None,
     }
 
 
-def _training(run: Run, fitted: dict[str, Any], embedded: Any) -> dict[str, Any]:
+def _training(run: Run, fitted: dict[str, Any], embedded: Stage | None) -> dict[str, Any]:
     spec = run.inputs.get("spec", {})
     backbone = (embedded.result.get("backbone") if embedded else None) or {}
     return {
@@ -56,6 +60,12 @@ def _training(run: Run, fitted: dict[str, Any], embedded: Any) -> dict[str, Any]
         "seed": spec.get("seed"),
         "code": run.inputs.get("code"),
     }
+
+
+def _calibration(gate: Stage | None) -> dict[str, float] | None:
+    """How far the candidate's probabilities are off; None where the gate did not look."""
+    found = gate.result.get("figures", {}).get("calibration") if gate else None
+    return {name: found["candidate"][name] for name in ("error", "overconfidence")} if found else None
 
 
 def _results(judged: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from foundation import jobs
-from training.domain import features, snapshots, stages
+from training.domain import features, materials, probes, stages
 from training.domain.shifts import Shift
 from training.enums import StageName
 from training.ml import contract
@@ -40,23 +40,27 @@ def find_missing(shift: Shift) -> list[contract.ManifestPhoto]:
 
 def train_photos(shift: Shift) -> list[contract.ManifestPhoto]:
     """The photos of the night's manifest that it learns from."""
-    manifest = snapshots.read_manifest(shift)
+    manifest = materials.read_manifest(shift)
     return list(contract.photos_for("fit", manifest, is_head=False))
+
+
+def _keys_read_by(shift: Shift, name: StageName) -> list[str]:
+    row = stages.find_stage(shift, StageName.START)
+    judged = row.result["judged"] if row and name == StageName.EVALUATE else []
+    return [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
 
 
 def bring_features(shift: Shift, name: StageName) -> None:
     """The packs that the stage reads, as ``features/``: of train photos, and to evaluate of those that judge."""
-    row = stages.find_stage(shift, StageName.START)
-    judged = row.result["judged"] if row and name == StageName.EVALUATE else []
-    keys = [key for key in (features_key(shift), *judged) if key and name in {StageName.FIT, StageName.EVALUATE}]
+    keys = probes.feature_keys(shift) if name == StageName.CHOOSE else _keys_read_by(shift, name)
     if keys:
         with shift.holding():
             features.bring(shift.run.project, keys, shift.work / "features")
 
 
-def store_judged(shift: Shift) -> None:
-    """Stores what evaluate saw of golden photos for the first time, and takes it out of the stage's own output."""
-    for path in sorted((shift.work / StageName.EVALUATE).glob("*.safetensors")):
+def store_found(shift: Shift, name: StageName) -> None:
+    """Stores what a stage saw of photos for the first time, and takes it out of the stage's own output."""
+    for path in sorted((shift.work / name).glob("*.safetensors")):
         with shift.holding():
             pack = features.write(shift.run.project, contract.open_pack(path).head.key, path)
         with transaction.atomic():
@@ -68,7 +72,7 @@ def store_judged(shift: Shift) -> None:
 def embed_here(shift: Shift, order: children.Order, missing: list[contract.ManifestPhoto]) -> children.Ended:
     """Looks at those photos with one child of this process, and stores what it found."""
     contract.write_manifest(shift.work / contract.PART, missing)
-    snapshots.materialise(shift, {photo.sha256 for photo in missing})
+    materials.materialise(shift, {photo.sha256 for photo in missing})
     ended = children.run_child(order, hear=lambda line: stages.pass_on(shift, StageName.EMBED, line), beat=shift.beat)
     pack = store_pack(shift)
     if pack:
@@ -90,21 +94,15 @@ def store_pack(shift: Shift) -> FeaturePack | None:
     return pack
 
 
-def write_result(shift: Shift, missing: int) -> dict[str, Any]:
+def write_result(shift: Shift, missing: int) -> None:
     """``result.json`` of the whole stage, however many looked: the photos learned from, and how many were known."""
     backbone = find_backbone(shift)
     photos = len(train_photos(shift)) if backbone else 0
     row = stages.find_stage(shift, StageName.START)
     note = row.result["note"] if row else ""
-    result = {
-        "stage": "embed",
-        "backbone": backbone,
-        "photos": photos,
-        "reused": max(0, photos - missing),
-        "note": note,
-    }
+    counts = {"photos": photos, "reused": max(0, photos - missing)}
+    result = {"stage": "embed", "backbone": backbone, **counts, "note": note}
     contract.write_json(shift.work / "embed" / stages.RESULT, result)
-    return result
 
 
 def is_whole(shift: Shift, row: Stage) -> bool:

@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -59,13 +59,18 @@ def end_strays(folder: Path) -> None:
 def stop_nights_of_children() -> None:
     """Asks the nights and shards that this process's children supervise to stop and give their jobs back."""
     children = {child.pid for child in psutil.Process().children(recursive=True)}
-    for note in _root().glob(f"*/{OWNER}"):
-        try:
-            pid = int(note.read_text("ascii"))
-            if pid in children:
-                os.kill(pid, signal.SIGTERM)
-        except (OSError, ValueError):  # the night ended this very moment
-            continue
+    owners = {_read_owner(note) for kind in (KIND, SHARD) for note in _root().glob(f"{NAMES[kind]}-*/{OWNER}")}
+    for pid in children & owners:  # each once, also one that does a shard of its own night: a second signal would kill
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _read_owner(note: Path) -> int:
+    """The process that works in a folder; 0 where it ended this very moment."""
+    try:
+        return int(note.read_text("ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def _root() -> Path:

@@ -32,9 +32,10 @@ def hand_over(shift: Shift) -> None:
     done = queries.stages_of(shift.run)
     project, night = shift.run.project, shift.run.night
     try:
-        people = _read_contributions(done[StageName.EVALUATE], project)
-        tallied = _tally(done[StageName.EVALUATE], project)
-        suspected = _read_suspicions(done, project)
+        with shift.holding():
+            people = _read_contributions(done[StageName.EVALUATE], project)
+            tallied = _tally(done[StageName.EVALUATE], project)
+            suspected = _read_suspicions(done, project)
     except blobs.BlobMissing as error:
         raise NightFailedError(f"What the night measured is missing from the storage ({error}).") from None
     shift.beat()

@@ -81,6 +81,8 @@ def _spec(run: Run, snapshot: contract.Snapshot) -> contract.RunSpec:
                 "project": project.slug,
                 "labels": _in_order(snapshot, known_labels(project) or []),
                 "arch": next(iter(project.architectures), ""),
+                "candidates": project.architectures,
+                "cost_target_m": project.cost_target_m,
                 "input": {"size": project.input_size},
                 "pretrained": _start(run),
                 "seed": SEED,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from training.domain import embedding, negatives, people, shards, snapshots, stages
+from training.domain import checkpoints, embedding, materials, negatives, people, probes, shards, stages
 from training.domain.shifts import NightFailedError, Shift
 from training.enums import StageName
 from training.ml import contract
@@ -21,7 +21,7 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
     """The stage's row: this run's own, one taken over from a run with the same inputs, or a new one after the work.
 
     Raises ``NightFailedError``, ``children.StageProblemError``, ``children.StageDiedError``, ``jobs.LeaseLost``,
-    ``NightStoppedError``, ``snapshots.SnapshotStaleError``.
+    ``NightStoppedError``, ``materials.SnapshotStaleError``.
     """
     digest = stages.input_digest(shift, name)
     row = stages.find_stage(shift, name)
@@ -29,6 +29,8 @@ def finish_stage(shift: Shift, name: StageName) -> Stage:
         return row
     if row:
         stages.forget_from(shift, name)
+    if name == StageName.CHOOSE and not probes.has_choice(shift):
+        return probes.skip(shift, digest)
     twin = stages.find_twin(shift, name, digest)
     if twin and not twin.result.get("is_stopgap") and embedding.is_whole(shift, twin):
         stages.say(shift, name, f"found done on the night of {twin.run.night}", is_done=True)
@@ -47,25 +49,37 @@ def _run(shift: Shift, name: StageName, digest: str) -> Stage:
         result: dict[str, Any] = dict(contract.read_json(out / stages.RESULT))
     except contract.ProblemsFoundError as error:
         raise children.StageDiedError(f"{name} ended well but left no usable result. {error}") from None
-    if name == StageName.EVALUATE:
-        embedding.store_judged(shift)
+    if name in {StageName.CHOOSE, StageName.EVALUATE}:
+        embedding.store_found(shift, name)
     if spent.notices:
         result["notices"] = spent.notices
     stages.say(shift, name, "storing", is_done=True)
-    return stages.store(shift, name, digest=digest, seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, result=result)
+    row = stages.store(shift, name, digest=digest, seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, result=result)
+    if name == StageName.FIT:
+        checkpoints.forget(shift.run.pk)
+    return row
 
 
 def _run_child(shift: Shift, name: StageName, order: children.Order) -> children.Ended:
     """The stage on the photos it is known to read; on all where it wants others, which only it can tell."""
-    snapshots.materialise(shift, _pictures_for(shift, name))
+    materials.materialise(shift, _pictures_for(shift, name))
     if name == StageName.EVALUATE:
         negatives.materialise(shift)
+    out = shift.work / name
+    if name == StageName.FIT:
+        checkpoints.bring(shift, out)
+    keeper = checkpoints.Keeper(shift, out)
+
+    def beat() -> None:
+        shift.beat()
+        keeper.look()
+
     hear = partial(stages.pass_on, shift, name)
     try:
-        return children.run_child(order, hear=hear, beat=shift.beat)
+        return children.run_child(order, hear=hear, beat=beat)
     except children.PhotosMissingError:
-        snapshots.materialise(shift, {photo.sha256 for photo in snapshots.read_manifest(shift)})
-        return children.run_child(order, hear=hear, beat=shift.beat)
+        materials.materialise(shift, {photo.sha256 for photo in materials.read_manifest(shift)})
+        return children.run_child(order, hear=hear, beat=beat)
 
 
 def _embed(shift: Shift, order: children.Order) -> children.Ended:
@@ -80,7 +94,7 @@ def _embed(shift: Shift, order: children.Order) -> children.Ended:
 def _pictures_for(shift: Shift, name: StageName) -> set[str]:
     """The sha256 of the photos whose bytes the stage reads."""
     is_head = embedding.find_backbone(shift) is not None
-    return {photo.sha256 for photo in contract.photos_for(name, snapshots.read_manifest(shift), is_head=is_head)}
+    return {photo.sha256 for photo in contract.photos_for(name, materials.read_manifest(shift), is_head=is_head)}
 
 
 def _prepare(shift: Shift, name: StageName) -> None:

@@ -14,7 +14,7 @@ MOST_BITS = 10
 HASH_BITS = 256
 # An almost flat image has hardly any edge: its hash is nearly all zeros or all ones and says nothing about the scene.
 PLAIN_BITS = 24
-PAIRS_AT_ONCE = 2_000_000  # candidate pairs compared in one go: 130 MB at most
+PAIRS_AT_ONCE = 500_000  # candidate pairs compared in one go: 40 MB at most
 
 Words = NDArray[np.uint64]  # shape (photos, 4)
 
@@ -23,23 +23,24 @@ def find_copies(these: Sequence[str], those: Sequence[str]) -> Iterator[tuple[in
     """Pairs ``(i, j)`` where hash ``these[i]`` and hash ``those[j]`` are copies; each pair once.
 
     Hashes are 64 hexadecimal digits; empty, malformed and nearly plain ones match nothing.
-    Two hashes within 10 bits agree wholly in at least one of 11 bands, so only pairs that share a band are compared.
     """
-    left, left_at = _usable(these)
-    right, right_at = _usable(those)
-    if not len(left) or not len(right):
-        return
+    left, left_at = pack(these)
+    right, right_at = pack(those)
     seen: set[tuple[int, int]] = set()
-    for band in np.array_split(np.arange(HASH_BITS), MOST_BITS + 1):
-        for i, j in _share_band(left, right, int(band[0]), len(band)):
-            near = np.bitwise_count(left[i] ^ right[j]).sum(axis=1) <= MOST_BITS
-            fresh = set(zip(left_at[i[near]].tolist(), right_at[j[near]].tolist(), strict=True)) - seen
-            seen |= fresh
-            yield from sorted(fresh)
+    for i, j in _near(left, right):
+        fresh = set(zip(left_at[i].tolist(), right_at[j].tolist(), strict=True)) - seen
+        seen |= fresh
+        yield from sorted(fresh)
 
 
-def _usable(hashes: Sequence[str]) -> tuple[Words, NDArray[np.int64]]:
-    """The comparable hashes as words, and where each stood."""
+def find_copied(these: Sequence[str], those: Words) -> set[int]:
+    """The places in ``these`` of hashes that are copies of any of ``those``, packed."""
+    left, left_at = pack(these)
+    return {place for i, _ in _near(left, those) for place in left_at[i].tolist()}
+
+
+def pack(hashes: Sequence[str]) -> tuple[Words, NDArray[np.int64]]:
+    """The comparable hashes as words, 32 bytes each, and where each stood."""
     kept = [(place, _words(text)) for place, text in enumerate(hashes) if _is_telling(text)]
     words = np.frombuffer(b"".join(raw for _, raw in kept), dtype=">u8").reshape(-1, 4).astype(np.uint64)
     return words, np.array([place for place, _ in kept], dtype=np.int64)
@@ -57,6 +58,19 @@ def _is_telling(text: str) -> bool:
 
 def _words(text: str) -> bytes:
     return int(text, 16).to_bytes(HASH_BITS // 8, "big")
+
+
+def _near(left: Words, right: Words) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Index pairs within ``MOST_BITS``, some more than once.
+
+    Two hashes within 10 bits agree wholly in at least one of 11 bands, so only pairs that share a band are compared.
+    """
+    if not len(left) or not len(right):
+        return
+    for band in np.array_split(np.arange(HASH_BITS), MOST_BITS + 1):
+        for i, j in _share_band(left, right, int(band[0]), len(band)):
+            near = np.bitwise_count(left[i] ^ right[j]).sum(axis=1) <= MOST_BITS
+            yield i[near], j[near]
 
 
 def _share_band(

@@ -10,8 +10,9 @@ from collector.domain import negatives as rejected
 from collector.domain import photos as collected
 from collector.models import Project
 from foundation import blobs
+from training.domain.seen import pseudonym
 from training.domain.shifts import Shift
-from training.domain.splits import GOLDEN_SHARE, pseudonym
+from training.domain.units import GOLDEN_SHARE
 from training.enums import Side
 from training.ml import contract
 from training.models import SplitSide

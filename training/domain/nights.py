@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
@@ -20,7 +21,19 @@ from collector.models import Project
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import handover, inputs, judging, learning, negatives, publishing, shards, snapshots, stages
+from training.domain import (
+    checkpoints,
+    handover,
+    inputs,
+    judging,
+    learning,
+    materials,
+    negatives,
+    publishing,
+    shards,
+    snapshots,
+    stages,
+)
 from training.domain.folders import KIND, work_folder
 from training.domain.queries import is_finished
 from training.domain.shifts import NightFailedError, NightStoppedError, Shift, Told, keep_quiet, never
@@ -79,7 +92,7 @@ def run_night(
     try:
         with work_folder(lease) as work:
             _work_through(Shift(run, lease, work, listen, should_stop))
-    except (NightFailedError, StageProblemError, Problem, blobs.StorageFull) as error:
+    except (NightFailedError, StageProblemError, Problem) as error:
         _end_in_words(lease, run, str(error))
     except StageDiedError as error:
         _break_off(lease, run, str(error))
@@ -89,8 +102,10 @@ def run_night(
         _give_back(lease, run)
         raise
     except Exception as error:
-        logger.exception("night.broke run=%s", run.pk)
-        with contextlib.suppress(jobs.LeaseLost):
+        if isinstance(error, OSError) and error.errno in blobs.NO_ROOM:
+            _end_in_words(lease, run, _say_no_room(error))
+        else:
+            logger.exception("night.broke run=%s", run.pk)
             _break_off(lease, run, f"{type(error).__name__}: {error}"[:2000])
     run.refresh_from_db()
     return run
@@ -101,7 +116,8 @@ def settle(run_id: int) -> None:
     job = jobs.find(KIND, str(run_id))
     if job and job.state == JobState.QUARANTINED:
         open_runs = Run.objects.filter(pk=run_id, state__in=[RunState.QUEUED, RunState.RUNNING])
-        open_runs.update(state=RunState.FAILED, why=f"Given up: {job.reason}", progress={}, finished_at=Now())
+        if open_runs.update(state=RunState.FAILED, why=f"Given up: {job.reason}", progress={}, finished_at=Now()):
+            checkpoints.forget(run_id)
 
 
 def settle_all() -> None:
@@ -117,7 +133,7 @@ def _work_through(shift: Shift) -> None:
             for name in contract.STAGES:
                 learning.finish_stage(shift, StageName(name))
             break
-        except snapshots.SnapshotStaleError as error:
+        except materials.SnapshotStaleError as error:
             logger.warning("night.snapshot_stale run=%s %s", shift.run.pk, error)
             _start_over(shift)
     else:
@@ -154,6 +170,7 @@ def _start_over(shift: Shift) -> None:
     """A photo is gone, so nothing that was made from it may be used."""
     stages.forget_from(shift, StageName.SNAPSHOT)
     _write_inputs(shift, {})
+    checkpoints.forget(shift.run.pk)
     shards.forget(shift.run)
     for name in (*stages.ORDER, "features", "photos"):
         shutil.rmtree(shift.work / name, ignore_errors=True)
@@ -178,6 +195,7 @@ def _end_in_words(lease: jobs.Lease, run: Run, why: str) -> None:
         jobs.require(lease)
         Run.objects.filter(pk=run.pk).update(state=RunState.FAILED, why=why, progress={}, finished_at=Now())
         jobs.finish(lease)
+        checkpoints.forget(run.pk)
 
 
 def _break_off(lease: jobs.Lease, run: Run, why: str) -> None:
@@ -187,6 +205,15 @@ def _break_off(lease: jobs.Lease, run: Run, why: str) -> None:
         jobs.fail(lease, why)
         Run.objects.filter(pk=run.pk).update(state=RunState.QUEUED, why=f"Tried again after: {why}", progress={})
         settle(run.pk)
+
+
+def _say_no_room(error: OSError) -> str:
+    if isinstance(error, blobs.StorageFull):
+        return f"{error.strerror}."
+    return (
+        f"This machine's disk has no room for the night's work ({error.strerror}, in {settings.DAYBREAK_HOME}). "
+        "Make room there, then start the night again."
+    )
 
 
 def _give_back(lease: jobs.Lease, run: Run) -> None:

@@ -25,8 +25,9 @@ def order_volunteers(shift: Shift) -> list[str]:
     however few a night can afford. Until then they keep what was measured last. Bursts of unknown people have none.
     """
     snapshot = shift.run.stages.get(name=StageName.SNAPSHOT)
-    lines = manifests.read_lines(snapshot)
-    counts = Counter(line["volunteer"] for line in lines if line["side"] == Side.TRAIN and line["weight"] > 0)
+    with shift.holding():
+        lines = manifests.read_lines(snapshot)
+        counts = Counter(line["volunteer"] for line in lines if line["side"] == Side.TRAIN and line["weight"] > 0)
     known = people_of(shift.run.project)
     before = contributions.latest_of(shift.run.project)
 

@@ -13,7 +13,7 @@ from training.ml import contract
 def check(raw: object) -> list[str]:
     """Every fault of a profile as a sentence: what, the value, what is allowed, what to do. Empty: it can be used.
 
-    The setting ``CAPTURE_PROFILE_CHECK`` names this function, since the collector knows nothing of training.
+    The setting ``PROJECT_CHECKS`` names this function, since the collector knows nothing of training.
     """
     try:
         contract.CaptureProfile.from_json(raw)

@@ -8,6 +8,7 @@ from training.domain.queries import stages_of
 from training.enums import RunState, StageName
 from training.models import Run, Stage
 
+FEW_GOLDEN = 100  # below it the 95% interval of a share may be 20 points wide
 COUNTS = ("photos", "volunteers", "train", "golden")
 MEASURED = ("runtime", "precision", "bytes", "sha256", "golden_accuracy", "flips_vs_fp32", "verified_by")
 
@@ -22,6 +23,8 @@ def summary(run: Run) -> dict[str, Any]:
         "strategy": strategy(run),
         "candidate": _candidate(run, done.get(StageName.EVALUATE)),
         "stability": _stability(done.get(StageName.EVALUATE)),
+        "cost": _cost(done.get(StageName.EVALUATE)),
+        "choice": choice(run),
         "artifacts": _artifacts(done.get(StageName.VERIFY)),
         "gate": {"decision": run.decision or None, "why": headline(run) if run.state == RunState.KEPT else run.why},
         "release": run.release or None,
@@ -85,9 +88,25 @@ def news_since(nights: Sequence[Run]) -> dict[str, Any] | None:
 
 def notices(run: Run) -> list[str]:
     """What a person should know that did not stop the night: labels not taught, photos left out, no start weights."""
-    results = [stage.result for stage in stages_of(run).values()]
+    done = stages_of(run)
+    results = [stage.result for stage in done.values()]
     notes = [f"The accuracy is {result['note']}." for result in results if result.get("optimistic")]
+    notes += _say_few_golden(done.get(StageName.EVALUATE))
     return notes + [str(line) for result in results for line in result.get("notices", [])]
+
+
+def _say_few_golden(stage: Stage | None) -> list[str]:
+    """How wide the interval is, where so few photos judged that the share alone would mislead."""
+    if stage is None or not 0 < int(stage.result.get("photos", 0)) < FEW_GOLDEN:
+        return []
+    photos = int(stage.result["photos"])
+    correct = sum(int(row["correct"]) for row in stage.result.get("per_label", {}).values())
+    low, high = wilson(correct, photos)
+    said = (
+        f"Judged on few photos: {correct} of {photos} golden ones right, so the accuracy may be anything from "
+        f"{low:.0%} to {high:.0%} (95% interval)."
+    )
+    return [said]
 
 
 def say_erased(run: Run) -> str:
@@ -97,6 +116,17 @@ def say_erased(run: Run) -> str:
     photos = "1 photo that was" if run.photos_erased == 1 else f"{run.photos_erased:,} photos that were"
     last = f", the last on {run.last_erased_at.date()}" if run.last_erased_at else ""
     return f"Learned from {photos} erased since{last}. No later night learns from erased photos."
+
+
+def arch(run: Run) -> str:
+    """The network that was taught; until that is chosen the first one the project names."""
+    return str((choice(run) or run.inputs.get("spec", {})).get("arch", ""))
+
+
+def choice(run: Run) -> dict[str, Any] | None:
+    """What stage choose found (``candidates`` with their figures, ``left_out``, ``why``); None where one was named."""
+    stage = stages_of(run).get(StageName.CHOOSE)
+    return stage.result or None if stage else None
 
 
 def strategy(run: Run) -> dict[str, str] | None:
@@ -159,7 +189,7 @@ def _candidate(run: Run, stage: Stage | None) -> dict[str, Any] | None:
     if stage is None:
         return None
     accuracies = {name: stage.result.get(name) for name in ("golden_accuracy", "golden_balanced_accuracy")}
-    return {"arch": run.inputs.get("spec", {}).get("arch"), **accuracies}
+    return {"arch": arch(run), **accuracies}
 
 
 def _stability(stage: Stage | None) -> dict[str, Any] | None:
@@ -168,6 +198,12 @@ def _stability(stage: Stage | None) -> dict[str, Any] | None:
     if stage is None or found is None:
         return None
     return {**found, "production": (stage.result.get("production") or {}).get("stability")}
+
+
+def _cost(stage: Stage | None) -> dict[str, Any] | None:
+    """What an answer of the candidate costs, as ``evaluate`` found it; None until it was measured."""
+    found: dict[str, Any] | None = stage.result.get("cost") if stage else None
+    return found
 
 
 def _artifacts(stage: Stage | None) -> list[dict[str, Any]]:

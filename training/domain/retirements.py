@@ -18,7 +18,8 @@ from typing import Any
 
 from collector.models import Project
 from training.domain.comparing import FEW_GROUPS
-from training.domain.splits import Seen, Split, pseudonym
+from training.domain.seen import Seen, pseudonym
+from training.domain.splits import Split
 from training.enums import Side
 from training.models import SplitSide
 
@@ -70,9 +71,12 @@ class Retirement:
 
 
 def divide_and_retire(
-    project: Project, night: date, photos: Sequence[Seen], stored: Mapping[str, str], divide: Divide
+    project: Project, night: date, photos: Iterable[Seen], stored: Mapping[str, str], divide: Divide
 ) -> tuple[Split, Retirement]:
-    """The split that ``divide`` makes of stored sides, once without those who retire tonight. Writes nothing."""
+    """The split that ``divide`` makes of stored sides, once without those who retire tonight. Writes nothing.
+
+    ``photos`` are read several times.
+    """
     calm = divide(stored)
     since, until = quarter_of(night)
     mine = SplitSide.objects.filter(project=project, group__startswith=PERSON)
@@ -111,8 +115,8 @@ class _Judges:
         self.total: Counter[str] = Counter()
         self.pinned: set[str] = set()
         for seen in photos:
-            if split.sides.get(seen.photo) == Side.GOLDEN:
-                group = split.groups[seen.photo]
+            side, group, _ = split.place(seen)
+            if side == Side.GOLDEN:
                 self.total[seen.label] += 1
                 if group.startswith(PERSON):
                     self.own[group][seen.label] += 1
@@ -147,7 +151,7 @@ def _in_order(project: Project, since: date, judges: _Judges) -> list[str]:
 class _Tonight:
     """``wanted`` of ``order`` shall retire, and every label keep ``least`` golden photos."""
 
-    photos: Sequence[Seen]
+    photos: Iterable[Seen]
     stored: Mapping[str, str]
     calm: Split
     divide: Divide

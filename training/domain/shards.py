@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import OperationalError, transaction
@@ -17,7 +18,7 @@ from django.db.models.functions import Now
 from foundation import blobs, jobs
 from foundation.enums import JobState
 from foundation.problems import Problem
-from training.domain import embedding, features, inputs, snapshots, stages
+from training.domain import embedding, features, inputs, materials, stages
 from training.domain.folders import SHARD, work_folder
 from training.domain.shifts import NightFailedError, Shift, Told, keep_quiet, never
 from training.enums import StageName
@@ -28,7 +29,23 @@ from training.runner import children
 logger = logging.getLogger(__name__)
 QUEUE = "train"
 LOOK_EVERY_S = 0.5
-FAULTS = (NightFailedError, children.StageProblemError, snapshots.SnapshotStaleError, Problem, blobs.StorageFull)
+FAULTS = (NightFailedError, children.StageProblemError, materials.SnapshotStaleError, Problem, blobs.StorageFull)
+
+
+@dataclass(slots=True)
+class ShardShift(Shift):
+    """A shard, claimed. Says nothing on the run's row, for its owner counts; ``outer`` keeps what the owner holds."""
+
+    outer: Callable[[], None] = lambda: None
+
+    def beat(self) -> None:
+        """As a night's, and the owner's too."""
+        Shift.beat(self)
+        self.outer()
+
+    def tell(self, told: Told) -> None:  # noqa: ARG002 -- the owner counts
+        """Beats."""
+        self.beat()
 
 
 def are_worth_it(run: Run, missing: Sequence[contract.ManifestPhoto]) -> bool:
@@ -71,7 +88,7 @@ def embed_shard(
             jobs.finish(lease)
             return False
         with work_folder(lease) as work:
-            _work_on(shard, Shift(shard.run, lease, work, keep_quiet, should_stop), beat)
+            _work_on(shard, ShardShift(shard.run, lease, work, keep_quiet, should_stop, outer=beat))
     except FAULTS as error:
         _note_fault(lease, shard_id, str(error))
     except children.StageDiedError as error:
@@ -109,24 +126,19 @@ def _plan(shift: Shift, photos: list[str]) -> None:
             jobs.requeue(SHARD, str(shard.pk))
 
 
-def _work_on(shard: Shard, shift: Shift, beat: Callable[[], None]) -> None:
-    for name in (StageName.SNAPSHOT, StageName.START):
+def _work_on(shard: Shard, shift: Shift) -> None:
+    for name in (StageName.SNAPSHOT, StageName.CHOOSE, StageName.START):
         stages.bring(shift, name)
     spec = {**shift.run.inputs["spec"], "threads": inputs.count_cores()}  # of this machine
     contract.write_json(shift.work / "spec.json", spec)
     wanted = set(shard.photos)
     part = [photo for photo in embedding.train_photos(shift) if photo.sha256 in wanted]
     contract.write_manifest(shift.work / contract.PART, part)
-    snapshots.materialise(shift, wanted)
+    materials.materialise(shift, wanted)
     out = shift.work / "embed"
     out.mkdir()
     order = children.order_for("embed", shift.work, out, threads=spec["threads"], limit_s=stages.LIMIT_S)
-
-    def beat_both() -> None:
-        shift.beat()
-        beat()
-
-    ended = children.run_child(order, hear=_Notes(shard), beat=beat_both)
+    ended = children.run_child(order, hear=_Notes(shard), beat=shift.beat)
     _finish(shard, shift, ended)
 
 
@@ -169,7 +181,7 @@ def _tell(shift: Shift, total: int, began: float) -> None:
 
 def _raise_fault(shift: Shift, shard: Shard) -> None:
     if shard.fault:
-        snapshots.materialise(shift, set())  # says so where a photo is gone: then the night begins anew
+        materials.materialise(shift, set())  # says so where a photo is gone: then the night begins anew
         raise NightFailedError(shard.fault)
     job = jobs.find(SHARD, str(shard.pk))
     if job and job.state == JobState.QUARANTINED:

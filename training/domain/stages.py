@@ -19,7 +19,7 @@ from training.models import Stage
 RESULT = "result.json"
 LIMIT_S = 4 * 3600.0  # a child that takes longer hangs; the slowest known, embedding 100,000 photos, takes one
 ORDER = tuple(StageName)
-START_MEMBERS = ("arch", "input", "pretrained", "strategy")  # of the spec
+START_MEMBERS = ("arch", "input", "pretrained", "seed", "strategy")  # of the spec
 
 
 def blob_key(sha256: str) -> str:
@@ -38,11 +38,17 @@ def input_digest(shift: Shift, name: StageName) -> str:
     The weights to start from depend on few of them, so that one look at them serves many nights.
     """
     if name == StageName.START:
-        spec = {member: shift.run.inputs["spec"][member] for member in START_MEMBERS}
+        spec = {member: shift.run.inputs["spec"][member] for member in START_MEMBERS} | _chosen(shift)
         return digest_of({"stage": name, "spec": spec, **{what: shift.run.inputs[what] for what in ("code", "start")}})
     earlier = ORDER[: ORDER.index(name)]
     outputs = dict(shift.run.stages.filter(name__in=earlier).values_list("name", "output_digest"))
     return digest_of({"stage": name, "inputs": shift.run.inputs, "outputs": outputs})
+
+
+def _chosen(shift: Shift) -> dict[str, str]:
+    """``{arch}`` where the night chose among several networks."""
+    row = find_stage(shift, StageName.CHOOSE)
+    return {"arch": row.result["arch"]} if row and row.result else {}
 
 
 def find_stage(shift: Shift, name: StageName) -> Stage | None:

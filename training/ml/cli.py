@@ -5,8 +5,10 @@ stdout carries JSON lines and nothing else; what libraries print goes to stderr.
 
 import argparse
 import dataclasses
+import errno
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +30,10 @@ from training.ml.contract import (
 )  # fmt: skip
 from training.ml.problems import PhotosMissingError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # full, over quota, over the limit of a file's size
+NO_ROOM_SAID = re.compile(rf"os error ({'|'.join(map(str, NO_ROOM))})\b|{'|'.join(map(os.strerror, NO_ROOM))}")
 WHAT = {
+    "choose": "which of several networks to teach, by accuracy and cost",
     "start": "the weights to begin with, checked",
     "embed": "features of the train photos, by the pretrained backbone",
     "fit": "the model: a head on features, more blocks where that helps, or a whole network",
@@ -65,14 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             progress.problem(problem)
         return EXIT_PHOTOS if isinstance(error, PhotosMissingError) else EXIT_PROBLEM
-    except OSError as error:
-        if error.errno is None or not error.filename:
+    except Exception as error:
+        if _is_no_room(error):
+            progress.problem(Problem("There is no room on the disk", str(error), "", "Make room, then start again."))
+        elif isinstance(error, OSError) and error.errno is not None and error.filename:
+            progress.problem(Problem("A file cannot be read or written", str(error), "", "Correct the path."))
+        else:
             raise
-        progress.problem(
-            Problem("A file cannot be read or written", str(error), "", "Free space, or correct the path.")
-        )
         return EXIT_PROBLEM
     return 0
+
+
+def _is_no_room(error: Exception) -> bool:
+    """Whether a disk is full, over quota or over a file's limit; not every library says so by an OSError."""
+    return (isinstance(error, OSError) and error.errno in NO_ROOM) or NO_ROOM_SAID.search(str(error)) is not None
 
 
 def run_stage(
@@ -93,7 +104,7 @@ def run_stage(
 
     stage = importlib.import_module(f"training.ml.{name}")
     _settle(spec)
-    result: dict[str, Any] = {"stage": name, **stage.run(spec, Work(work), out, progress)}
+    result: dict[str, Any] = {"stage": name, **stage.run(Work(work).settle(spec), Work(work), out, progress)}
     write_json(done, result)
     progress.result(result)
     return result

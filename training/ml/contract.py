@@ -30,6 +30,7 @@ from training.ml.manifest import (
     SnapshotLabel,
     photos_for,
     read_manifest,
+    stream_manifest,
     write_manifest,
 )  # fmt: skip
 from training.ml.packs import (
@@ -46,21 +47,26 @@ from training.ml.problems import Checker, Problem, ProblemsFoundError, a_problem
 from training.ml.profile import WAYS, CaptureProfile, Way
 
 __all__ = [
-    "ARCHES", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
+    "ARCHES", "CHECKPOINT", "EXIT_PHOTOS", "EXIT_PROBLEM", "IMAGENET_MEAN", "IMAGENET_STD", "PART", "SPEC", "STAGES",
     "STAGE_FILES", "STRATEGIES", "WANTED", "WAYS", "Artifact", "CaptureProfile", "Checker", "InputContract",
     "Label", "Line", "ManifestPhoto", "NoticeLine", "Pack", "PackBrokenError", "Problem", "ProblemLine",
     "ProblemsFoundError", "Progress", "ProgressLine", "ResizeRule", "ResultLine", "RunSpec", "Snapshot",
     "SnapshotLabel", "Strategy", "Way", "a_problem", "features_key", "join_packs", "open_pack", "parse_line",
-    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "write_json",
-    "write_manifest", "write_pack",
+    "photos_for", "read_digests", "read_head", "read_json", "read_manifest", "read_spec", "stream_manifest",
+    "write_json", "write_manifest", "write_pack",
 ]  # fmt: skip
 
 SPEC = 1
-STAGES = ("start", "embed", "fit", "evaluate", "compress", "litert", "verify")
+STAGES = ("choose", "start", "embed", "fit", "evaluate", "compress", "litert", "verify")
 EXIT_PROBLEM = 2
 EXIT_PHOTOS = 3
 WANTED = "volunteers.json"
-ARCHES = ("squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small")
+CHECKPOINT = "checkpoint"  # a folder in fit's --out while it trains: put there before, it is gone on from
+ARCHES = (
+    "squeezenet1_0", "squeezenet1_1", "mobilenet_v2", "mobilenet_v2_0_35", "mobilenet_v2_0_5", "mobilenet_v2_0_75",
+    "mobilenet_v2_1_4", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet0_75", "mnasnet1_0",
+    "mnasnet1_3",
+)  # fmt: skip
 STRATEGIES = ("auto", "head", "head_then_last_blocks", "head_then_all", "scratch", "warm_start")
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of 0-255, since the network takes 0-255
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -69,6 +75,7 @@ LEAST_LABELS = 2
 
 # Exactly what each finished stage leaves behind, besides result.json.
 STAGE_FILES: Mapping[str, tuple[str, ...]] = {
+    "choose": (),  # features-<arch>.safetensors of each network that is probed, where there are several
     "start": ("backbone.safetensors", "features.onnx"),  # nothing, and a note, without pretrained weights
     "embed": ("features.safetensors",),  # as well
     "fit": ("left_out.jsonl", "model.safetensors", "model.json", "suspicions.jsonl"),
@@ -153,6 +160,8 @@ class RunSpec:
     threads: int = 2
     wrong_answer_cost: int = 5  # how many times worse than none of these a wrong answer is
     capture_profile: Mapping[str, Any] = field(default_factory=dict)  # what the app's camera may do to a photo
+    candidates: tuple[str, ...] = ()  # networks to choose from; without any, ``arch`` is taken
+    cost_target_m: int | None = None  # million multiply-adds a photo, above which a network pays for all it costs
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -172,6 +181,8 @@ class RunSpec:
             "labels": labels,
             "input": self.input.to_json(),
             "capture_profile": profile,
+            "candidates": list(self.candidates),
+            "cost_target_m": self.cost_target_m,
         }
 
     @classmethod
@@ -197,6 +208,8 @@ class RunSpec:
             threads=check.integer("threads", 2, low=1, high=256),
             wrong_answer_cost=check.integer("wrong_answer_cost", 5, low=1, high=1000),
             capture_profile=profile,
+            candidates=_read_candidates(check),
+            cost_target_m=_read_target(check),
         )
         check.finish()
         return spec
@@ -321,3 +334,17 @@ def _read_pretrained(check: Checker) -> str:
     if value not in {"imagenet", "scratch"} and not Path(value).is_absolute():
         check.refuse("pretrained", value, "imagenet, scratch, or the absolute path of a .safetensors file")
     return value
+
+
+def _read_candidates(check: Checker) -> tuple[str, ...]:
+    value = check.raw.get("candidates", [])
+    if isinstance(value, list) and all(arch in ARCHES for arch in value) and len(set(value)) == len(value):
+        return tuple(value)
+    check.refuse("candidates", value, f"a list of some of {', '.join(ARCHES)}, each once")
+    return ()
+
+
+def _read_target(check: Checker) -> int | None:
+    if check.raw.get("cost_target_m") is None:
+        return None
+    return check.integer("cost_target_m", low=1, high=100_000)

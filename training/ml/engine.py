@@ -38,7 +38,7 @@ def open_engine(network: Network, *, photos: int, threads: int) -> Engine:
         return _pytorch(network, torch.device("cuda"))
     if photos < WORTH_WRITING:
         return _pytorch(network, torch.device("cpu"))
-    return _onnx_runtime(network, threads)
+    return open_on_cpu(network, threads=threads)
 
 
 def open_on_gpu(started: Path, spec: RunSpec) -> Session | None:
@@ -63,7 +63,8 @@ def _pytorch(network: Network, device: torch.device) -> Engine:
     return compute
 
 
-def _onnx_runtime(network: Network, threads: int) -> Engine:
+def open_on_cpu(network: Network, *, threads: int) -> Engine:
+    """ONNX Runtime, whatever else the machine has."""
     session = open_session(write_features(network), threads)
     return lambda pixels: torch.from_numpy(session(pixels.numpy()))
 

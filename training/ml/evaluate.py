@@ -1,7 +1,8 @@
 """Stage evaluate: the fitted model and the one in production, on the same golden photos, each by its own contract.
 
 Besides how often each is right: how often its answer flips when the hand that holds the phone shakes (``shake``),
-from what probability on the fitted model's answer is worth giving (``reject``), and whose photos helped (``people``).
+from what probability on the fitted model's answer is worth giving (``reject``), whose photos helped (``people``), and
+what an answer costs (``cost``).
 Features of a pretrained backbone that are not in ``WORK/features`` yet are left as packs, one a look (``looks``).
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from training.ml import looks, people, reject, shake
+from training.ml import cost, looks, people, reject, shake
 from training.ml.contract import ManifestPhoto, Progress, RunSpec, write_json
 from training.ml.looks import Look
 from training.ml.networks import answers
@@ -38,6 +39,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         **scores(photos, given[0], spec.slugs),
         "antialias_off_accuracy": _without_antialiasing(panel, work, photos, given[0]),
         "stability": stability[0],
+        "cost": cost.measure(models[0].network).to_json(),
         "production": None,
     }
     sure = [one.max(1).values.numpy().astype(float).round(6) for one in found]

@@ -17,14 +17,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.ml import embed, noise
+from training.ml.checkpoints import Checkpoints
 from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, WARM, Probe, choose
-from training.ml.contract import ManifestPhoto, Progress, RunSpec, Strategy, a_problem
+from training.ml.contract import CHECKPOINT, ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.engine import BACKBONE, open_engine
 from training.ml.head import Examples, FittedHead, fit_head, split_by_group
 from training.ml.networks import Network
 from training.ml.photos import BATCH
 from training.ml.saved import SavedModel, read_model, write_model, write_predictions
-from training.ml.workspace import Work
+from training.ml.workspace import Work, sha256_of
 
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from
 MOST_WATCHED = 0.15  # of the train photos
@@ -59,6 +60,7 @@ def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, A
         outcome = _train(spec, work, out, progress, _choose_start(spec, before))
     _write_suspicions(out, outcome.suspicions, work.train(), spec.slugs)
     about = write_model(out, outcome.network, spec=spec, strategy=outcome.strategy, snapshot=work.snapshot_digest)
+    shutil.rmtree(out / CHECKPOINT, ignore_errors=True)  # now that they are not needed any more
     write_predictions(out / "left_out.jsonl", outcome.left_out[0], spec.slugs, outcome.left_out[1])
     suspicious = {"suspicions": len(outcome.suspicions)}
     return {"strategy": asdict(outcome.strategy), "curves": outcome.curves, "model": about, **suspicious}
@@ -158,8 +160,19 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     scratch = out / "scratch"
     pixels = keep_pixels(network, work.photos, photos, scratch=scratch, progress=progress)
     try:
-        data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:])
-        report = train_network(network, data=data, spec=spec, progress=progress, warm=before is not None)
+        weights = torch.tensor([photo.weight for photo in photos[:learned]])
+        data = TrainData(pixels[:learned], targets[:learned], pixels[learned:], targets[learned:], weights)
+        inputs = {
+            "spec": {**spec.to_json(), "threads": 0},
+            "snapshot": work.snapshot_digest,
+            "warm": before is not None,
+        }
+        if before is not None and work.production is not None:
+            inputs["production"] = sha256_of(work.production / "model.safetensors")
+        report = train_network(
+            network, data=data, spec=spec, progress=progress, warm=before is not None,
+            checkpoints=Checkpoints.beside(out, inputs, spec.fit_budget_s),
+        )  # fmt: skip
         judged = _judge(network, pixels[learned:], spec.threads)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

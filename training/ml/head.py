@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.ml.contract import Progress
+from training.ml import compiler
+from training.ml.contract import Progress, a_problem
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # C of the usual notation: larger trusts the photos more
 FOLDS = 3
@@ -60,7 +61,15 @@ class Examples:
 def fit_head(
     examples: Examples, groups: Sequence[str], *, taps: Sequence[int], label_count: int, progress: Progress
 ) -> FittedHead:
-    """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap."""
+    """The best head; ``groups`` are the volunteers (n), ``taps`` how many of the d features belong to each tap.
+
+    Raises ``ProblemsFoundError`` for features that are not numbers.
+    """
+    if not bool(examples.features.isfinite().all()):
+        raise a_problem(
+            "The backbone's features are not all numbers", int((~examples.features.isfinite()).any(1).sum()),
+            "photos without", "Start from other weights: these are damaged, or were trained for another input.",
+        )  # fmt: skip
     curve, left_out = _cross_validate(examples, groups, taps=taps, label_count=label_count, progress=progress)
     best = min(curve, key=lambda point: point["loss"])["C"]
     weight, bias = solve_head(examples, taps=taps, label_count=label_count, strength=best)
@@ -141,6 +150,7 @@ def solve(
     count, width = examples.features.shape
     weight = (start[0].clone() if start else torch.zeros(label_count, width)).requires_grad_()
     bias = (start[1].clone() if start else torch.zeros(label_count)).requires_grad_()
+    compiler.leave_out_of_optimisers()
     solver = torch.optim.LBFGS(
         [weight, bias], max_iter=MAX_STEPS, tolerance_grad=1e-5, tolerance_change=1e-9, line_search_fn="strong_wolfe"
     )

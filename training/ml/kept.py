@@ -1,5 +1,6 @@
 """What learning looks at again and again, computed once into a mapped file: memory stays free to learn in."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,4 +86,6 @@ def _mapped(scratch: Path, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     count = int(torch.Size(shape).numel())
+    with (scratch / "kept").open("wb") as file:  # now: a mapped page that finds the disk full would kill us unheard
+        os.posix_fallocate(file.fileno(), 0, max(1, count * dtype.itemsize))
     return torch.from_file(str(scratch / "kept"), shared=True, size=count, dtype=dtype).view(shape)

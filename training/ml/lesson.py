@@ -5,17 +5,18 @@ What keeps it short on two cores: Muon (optimiser.py), channels last, bfloat16 w
 one.
 """
 
+import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from math import cos, pi
+from math import cos, isfinite, pi
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from training.ml import torchvision_door, ways
-from training.ml.contract import Progress, RunSpec
+from training.ml.contract import Progress, RunSpec, a_problem
 from training.ml.optimiser import Muon
 from training.ml.pace import Pace
 
@@ -54,7 +55,13 @@ class Lesson(lightning.LightningModule):
         with torch.no_grad():
             inputs = self._draw(chosen, self.pace.done)
         loss = ways.loss(self.network, inputs, self.targets[chosen], self._weights, self.way)
-        self._loss += (float(loss.detach()) - self._loss) / min(self.pace.steps + 1, 30)
+        value = float(loss.detach())
+        if not isfinite(value):
+            raise a_problem(
+                f"The training came apart at step {self.pace.steps:,}", f"a loss of {value}", "a finite loss",
+                "Look at the newest photos and the capture profile; if both are fine, start from other weights.",
+            )  # fmt: skip
+        self._loss += (value - self._loss) / min(self.pace.steps + 1, 30)
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -88,10 +95,16 @@ class Lesson(lightning.LightningModule):
         torch.set_num_threads(self.way.threads)
 
 
-def teach(lesson: Lesson, spec: RunSpec) -> None:
-    """Runs the lesson to its end; the same seed gives the same order of photos."""
+def teach(lesson: Lesson, spec: RunSpec, weights: Tensor | None = None) -> None:
+    """Runs the lesson to its end; the same seed gives the same order of photos.
+
+    ``weights`` (n) say how often a photo is learned from, beside one of the largest weight; None: all alike. A lesson
+    whose pace has taken steps already goes on after the photos of those.
+    """
     count, device = len(lesson.targets), lesson.targets.device
-    _trainer(device).fit(lesson, DataLoader(_Draws(count, spec.seed), batch_size=None))
+    chances = torch.ones(count) if weights is None else weights / weights.max()
+    draws = _Draws(chances, spec.seed, skipped=lesson.pace.steps)
+    _trainer(device).fit(lesson, DataLoader(draws, batch_size=None))
     torch.set_num_threads(spec.threads)
 
 
@@ -103,17 +116,25 @@ def label_weights(targets: Tensor, count: int) -> Tensor:
 
 
 class _Draws(IterableDataset[Tensor]):
-    """Indices of photos, batch after batch without end; every photo once before any comes again."""
+    """Indices of photos, batch after batch without end; every photo once before any comes again.
 
-    def __init__(self, count: int, seed: int) -> None:
-        self._count, self._seed = count, seed
+    But for photos of small weight: each time round only as many of them, by lot, as their ``chances`` (n) say.
+    """
+
+    def __init__(self, chances: Tensor, seed: int, *, skipped: int = 0) -> None:
+        self._chances, self._seed, self._skipped = chances, seed, skipped
 
     def __iter__(self) -> Iterator[Tensor]:
+        return itertools.islice(self._draw(), self._skipped, None)
+
+    def _draw(self) -> Iterator[Tensor]:
         dice = torch.Generator().manual_seed(self._seed)
         waiting = torch.empty(0, dtype=torch.long)
         while True:
             while len(waiting) < BATCH:
-                waiting = torch.cat([waiting, torch.randperm(self._count, generator=dice)])
+                order = torch.randperm(len(self._chances), generator=dice)
+                drawn = torch.rand(len(order), generator=dice) < self._chances[order]
+                waiting = torch.cat([waiting, order[drawn]])
             yield waiting[:BATCH]
             waiting = waiting[BATCH:]
 
@@ -127,7 +148,7 @@ def _trainer(device: torch.device) -> lightning.Trainer:
         max_epochs=-1,
         gradient_clip_val=CLIP,
         logger=False,
-        enable_checkpointing=False,  # a night that is killed fits anew: minutes, and the stage before is kept
+        enable_checkpointing=False,  # Lightning's are pickles; ours are not
         enable_progress_bar=False,
         enable_model_summary=False,
     )

@@ -17,6 +17,7 @@ SAMPLES = {  # train photos that a stage looks at to see what rounding does
     "compress": 32,  # twice as many gave the same answers
     "litert": 200,  # on which the two kinds of 8-bit file are compared with float32
 }
+PROBED = 1500  # train photos of all labels together, on which networks are compared
 MIN_TRAIN_PHOTOS = 2  # of each label: one to learn from, one to be held out inside training
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN_FAULTS = 20  # a manifest of a million broken lines must not print a million problems
@@ -74,12 +75,26 @@ class Snapshot:
         return cls(labels=tuple(SnapshotLabel(**label) for label in raw["labels"]), **rest)
 
 
+def stream_manifest(path: Path, photos: Iterable[ManifestPhoto]) -> str:
+    """Writes one photo a line, one at a time; returns the file's sha256, which names the snapshot.
+
+    Raises ``ValueError`` for photos that are not in the order of their names, or come twice.
+    """
+    digest, last = hashlib.sha256(), ""
+    with path.open("wb") as file:
+        for photo in photos:
+            if photo.photo <= last:
+                raise ValueError(f"Photo {photo.photo} comes after {last}. A manifest is sorted by photo: sort first.")
+            last = photo.photo
+            line = (json.dumps(asdict(photo), sort_keys=True) + "\n").encode()
+            digest.update(line)
+            file.write(line)
+    return digest.hexdigest()
+
+
 def write_manifest(path: Path, photos: Iterable[ManifestPhoto]) -> str:
-    """Writes one photo a line, sorted by photo; returns the file's sha256, which names the snapshot."""
-    lines = [json.dumps(asdict(photo), sort_keys=True) for photo in sorted(photos, key=lambda photo: photo.photo)]
-    data = "".join(line + "\n" for line in lines).encode()
-    path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    """``stream_manifest`` of photos that are few enough to be sorted here."""
+    return stream_manifest(path, sorted(photos, key=lambda photo: photo.photo))
 
 
 def read_manifest(path: Path) -> list[ManifestPhoto]:
@@ -107,6 +122,15 @@ def sample_for(stage: str, train: Sequence[ManifestPhoto]) -> Sequence[ManifestP
     return train[:: max(1, len(train) // count)][:count]
 
 
+def sample_labels(train: Iterable[ManifestPhoto]) -> list[ManifestPhoto]:
+    """As many photos of each label, those whose digests come first: the same every night but for new ones."""
+    by_label: dict[str, list[ManifestPhoto]] = {}
+    for photo in sorted(train, key=lambda one: one.sha256):
+        by_label.setdefault(photo.label, []).append(photo)
+    each = max(MIN_TRAIN_PHOTOS, PROBED // max(1, len(by_label)))
+    return [photo for label in sorted(by_label) for photo in by_label[label][:each]]
+
+
 def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) -> Sequence[ManifestPhoto]:
     """The photos of a manifest whose bytes a stage reads. ``embed`` names its own, in ``PART``.
 
@@ -117,6 +141,8 @@ def photos_for(stage: str, photos: Sequence[ManifestPhoto], *, is_head: bool) ->
         return [photo for photo in photos if photo.side == "golden"]
     if stage in SAMPLES:
         return sample_for(stage, train)
+    if stage == "choose":
+        return sample_labels(train)
     return train if stage == "fit" and not is_head else ()
 
 

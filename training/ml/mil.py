@@ -21,6 +21,8 @@ from training.ml.coremltools_door import coremltools
 
 Inputs = Mapping[str, Any]
 _constant_kinds = {"const", "constexpr_affine_dequantize"}
+_picked_kinds = {"relu", "max_pool", "concat", "reshape", "squeeze"}  # results are inputs or 0: rounded already
+AT_ONCE = 8  # photos: their maps stay in the cache
 
 
 class UnknownOperationError(Exception):
@@ -64,7 +66,11 @@ class Program:
                 self._result = step.probabilities.name
 
     def __call__(self, image: Tensor) -> Tensor:
-        """``image`` float (n, 3, height, width), 0-255; the probabilities (n, classes). Written for n = 1."""
+        """``image`` float (n, 3, height, width), 0-255; the probabilities (n, classes)."""
+        return torch.cat([self._answer(part) for part in torch.split(image, AT_ONCE)])
+
+    def _answer(self, image: Tensor) -> Tensor:
+        """Written for one photo; several may go through together."""
         values: dict[str, Any] = dict(self._constants)
         values[self.input_name] = image
         for number, step in enumerate(self._steps):
@@ -73,7 +79,8 @@ class Program:
                 if run is None:
                     raise UnknownOperationError(step.op_type)
                 found = run({name: _read(value, values) for name, value in step.inputs.items()})
-                values[step.outputs[0].name] = _rounded(found, step.outputs[0])
+                is_picked = step.op_type in _picked_kinds
+                values[step.outputs[0].name] = found if is_picked else _rounded(found, step.outputs[0])
                 for name in self._over_after[number]:
                     del values[name]
         answer: Tensor = values[self._result]
@@ -130,15 +137,17 @@ def _padding(given: Inputs, sides: int) -> tuple[list[int], bool]:
 
 
 def _conv(given: Inputs) -> Tensor:
-    padding, _ = _padding(given, 2)
-    x = functional.pad(given["x"], padding)
+    (left, right, top, bottom), _ = _padding(given, 2)
+    x, around = given["x"], [top, left]
+    if (left, top) != (right, bottom):  # the same all round needs no copy
+        x, around = functional.pad(x, [left, right, top, bottom]), [0, 0]
     strides, dilations = _whole(given["strides"]), _whole(given["dilations"])
-    return functional.conv2d(x, given["weight"], given.get("bias"), strides, 0, dilations, int(given["groups"]))
+    return functional.conv2d(x, given["weight"], given.get("bias"), strides, around, dilations, int(given["groups"]))
 
 
 def _max_pool(given: Inputs) -> Tensor:
     padding, ceil = _padding(given, 2)
-    x = functional.pad(given["x"], padding, value=-torch.inf)
+    x = functional.pad(given["x"], padding, value=-torch.inf) if any(padding) else given["x"]
     return functional.max_pool2d(x, _whole(given["kernel_sizes"]), _whole(given["strides"]), ceil_mode=ceil)
 
 

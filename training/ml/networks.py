@@ -1,4 +1,4 @@
-"""The networks a phone can run: a torchvision backbone, tapped at several depths, and a linear head over the taps.
+"""The networks a phone can run: a backbone of ``architectures``, tapped at several depths, a linear head on the taps.
 
 Every tap is average-pooled: the earlier ones to one value a channel, the last one to a 2 x 2 grid, which keeps a
 little of where things are. On the sign-language digits a head alone over these taps reached 98.9% (five folds,
@@ -12,8 +12,7 @@ The network takes RGB 0-255; mean and std are its first operation, because foldi
 would change the borders.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -21,26 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from training.ml import torchvision_door
-from training.ml.contract import ARCHES, InputContract
+from training.ml.architectures import ARCHITECTURES, build_backbone
+from training.ml.contract import InputContract
 
 GRID = 2  # of the last tap
-
-
-@dataclass(frozen=True, slots=True)
-class Taps:
-    """After which modules of ``features`` a backbone is tapped; the last one is pooled to a grid."""
-
-    after: tuple[int, ...]
-
-
-# The ends of a backbone's resolutions, and for SqueezeNet one more near the top.
-TAPS: Mapping[str, Taps] = {
-    "squeezenet1_0": Taps((5, 8, 10, 12)),
-    "squeezenet1_1": Taps((4, 7, 10, 12)),
-    "mobilenet_v2": Taps((6, 13, 17, 18)),
-    "mobilenet_v3_small": Taps((3, 8, 11, 12)),
-}
 
 
 class Network(nn.Module):
@@ -55,7 +38,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor(contract.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(contract.std).view(1, 3, 1, 1), persistent=False)
         self.backbone = build_backbone(arch)
-        self.taps = TAPS[arch].after
+        self.taps = ARCHITECTURES[arch].taps
         self.shapes = _tap_shapes(self.backbone, self.taps, contract.size)
         self.pools = nn.ModuleList(_pool(side, grid) for _, side, grid in self.shapes)
         self.head = nn.ModuleList(
@@ -122,15 +105,6 @@ class WithSoftmax(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities that add up to one."""
         return functional.softmax(self.network(image), dim=1)
-
-
-def build_backbone(arch: str) -> nn.Sequential:
-    """The feature part of a torchvision network with random weights, without its 1000-class end."""
-    if arch not in ARCHES:
-        raise ValueError(f"{arch!r} is not one of {', '.join(ARCHES)}")
-    network = getattr(torchvision_door.models(), arch)(weights=None)
-    features: nn.Sequential = network.features
-    return features
 
 
 def ready_to_export(network: Network) -> WithSoftmax:

@@ -5,6 +5,7 @@ anew only where the machine's speed has changed much since.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 IGNORED = 3  # the first steps are slow: memory is being claimed
@@ -42,6 +43,16 @@ class Pace:
         elif self.steps == IGNORED + MEASURED or self.steps >= self.most:
             self.total = self._affordable(now)
             self.done = min(1.0, self.steps / self.total)
+
+    def stand(self) -> dict[str, float]:
+        """Where it stands, for ``go_on``."""
+        spent = {"elapsed_s": self.elapsed_s, "done": self.done}
+        return {"steps": self.steps, "total": self.total, "replanned": self.replanned, **spent}
+
+    def go_on(self, stand: Mapping[str, float]) -> None:
+        """Takes up the place of another, the time it had spent included."""
+        self.steps, self.total, self.replanned = (int(stand[name]) for name in ("steps", "total", "replanned"))
+        self.done, self._started = stand["done"], time.monotonic() - stand["elapsed_s"]
 
     @property
     def is_over(self) -> bool:

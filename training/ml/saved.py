@@ -20,7 +20,7 @@ from training.ml.contract import (
     read_json,
     write_json,
 )  # fmt: skip
-from training.ml.networks import TAPS, Network
+from training.ml.networks import Network
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def write_model(out: Path, network: Network, *, spec: RunSpec, strategy: Strateg
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, out / "model.safetensors")
     about = {
-        "arch": spec.arch, "input": spec.input.to_json(), "labels": [asdict(label) for label in spec.labels],
-        "head": {"taps": list(TAPS[spec.arch].after), "grids": [grid for _, _, grid in network.shapes]},
+        "arch": network.arch, "input": spec.input.to_json(), "labels": [asdict(label) for label in spec.labels],
+        "head": {"taps": list(network.taps), "grids": [grid for _, _, grid in network.shapes]},
         "strategy": asdict(strategy), "seed": spec.seed, "snapshot": snapshot,
     }  # fmt: skip
     write_json(out / "model.json", about)

@@ -6,14 +6,13 @@ schemas it asks for is enough. Where the real operators load, nothing is declare
 """
 
 import importlib.util
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import torch
+
+from training.ml import compiler
 
 MISSING_SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -26,27 +25,10 @@ _declared: list[torch.library.Library] = []  # a Library's declarations live as 
 def models() -> ModuleType:
     """``torchvision.models``, whichever torchvision is installed."""
     _make_importable()
-    with _lock, _without_compiler():
+    with _lock, compiler.stood_in_for():
         import torchvision.models
 
     return torchvision.models  # type: ignore[no-any-return]  # torchvision has no types
-
-
-@contextmanager
-def _without_compiler() -> Iterator[None]:
-    """Spares the import PyTorch's compiler, four fifths of its cost, which one operator we never call asks about."""
-    names = ("torch._dynamo", "torch._dynamo.utils")
-    if any(name in sys.modules for name in (*names, "torchvision")):
-        yield
-        return
-    stands_in = [ModuleType(name) for name in names]
-    stands_in[1].is_compile_supported = lambda _: False  # type: ignore[attr-defined]  # a module of our own
-    sys.modules.update(zip(names, stands_in, strict=True))
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]  # whoever needs the real one finds it
 
 
 def _make_importable() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from training.ml.augment import augment
+from training.ml.checkpoints import Checkpoints, Saved, pack_optimiser, unpack_optimiser
 from training.ml.contract import CaptureProfile, Progress, RunSpec
 from training.ml.head import temperature
 from training.ml.lesson import BATCH, Draw, Lesson, teach
@@ -35,6 +36,7 @@ class TrainData:
     targets: Tensor
     watched_photos: Tensor
     watched_targets: Tensor
+    weights: Tensor | None = None  # (n): how often a photo is learned from, beside one of weight 1; None: all alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,19 @@ class TrainReport:
 
 
 def train_network(
-    network: Network, *, data: TrainData, spec: RunSpec, progress: Progress, warm: bool = False
+    network: Network,
+    *,
+    data: TrainData,
+    spec: RunSpec,
+    progress: Progress,
+    warm: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainReport:
     """Trains ``network`` in place and leaves it in evaluation mode, float32, with the names of its state unchanged.
 
     ``warm`` goes on from what the network has learned. Takes about ``spec.fit_budget_s`` wall seconds. The same seed
     on the same machine gives the same order of photos and changes; the number of steps follows the machine's speed.
+    With ``checkpoints`` it goes on where an earlier call with the same inputs was killed.
     Raises ``ProblemsFoundError`` for an unusable ``spec.capture_profile``.
     """
     started = time.monotonic()
@@ -62,15 +71,17 @@ def train_network(
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs forget it
     sample = data.photos[_spread(len(data.photos), SAMPLE)].to(device).float() if warm else None
     epoch = max(1, len(data.photos) // BATCH)
+    dice = torch.Generator(device).manual_seed(spec.seed)
     with scaffolded(network, sample):
         network.train()
         lesson = Averaged(
-            network, network.backbone, _augmented(data.photos.to(device), profile, spec.seed), data.targets.to(device),
-            spec=spec, progress=progress, rate=WARM_RATE if warm else RATE,
+            network, network.backbone, _augmented(data.photos.to(device), profile, dice), data.targets.to(device),
+            spec=spec, progress=progress, rate=WARM_RATE if warm else RATE, dice=dice,
             pace=Pace(spec.fit_budget_s, least=LEAST_EPOCHS * epoch, most=MOST_EPOCHS * epoch),
         )  # fmt: skip
         lesson.pace.budget_s -= time.monotonic() - started
-        teach(lesson, spec)
+        lesson.keep_checkpoints(checkpoints)
+        teach(lesson, spec, data.weights)
         lesson.keep_average()
     network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs forget it
     if len(data.watched_photos):
@@ -81,24 +92,58 @@ def train_network(
 class Averaged(Lesson):
     """A lesson that keeps a running mean of the weights."""
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
+    def __init__(self, *arguments: Any, dice: torch.Generator, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self._dice = dice
+        self._checkpoints: Checkpoints | None = None
+        self._found: Saved | None = None
 
     def on_train_batch_end(self, outputs: object, batch: Tensor, index: int) -> None:
-        """Averages the weights, besides what every lesson does."""
+        """Averages the weights and writes a checkpoint when one is due, besides what every lesson does."""
         super().on_train_batch_end(outputs, batch, index)
         window = max(2.0, AVERAGED * (self.pace.total or self.pace.steps))
         _follow(self._average, self.network.state_dict(), 1 / min(window, 1 + self.pace.steps / 10))
+        if self._checkpoints and self._checkpoints.is_due and not self.pace.is_over:
+            self._save(self._checkpoints)
+
+    def keep_checkpoints(self, checkpoints: Checkpoints | None) -> None:
+        """Writes them from now on, and takes up the schedule of one that is there; its weights when training starts."""
+        self._checkpoints = checkpoints
+        self._found = checkpoints.read() if checkpoints else None
+        if self._found:
+            self.pace.go_on(self._found.rest["pace"])
+            self.curve, self._loss = self._found.rest["curve"], self._found.rest["loss"]
+            self._progress.notice(f"Training goes on at step {self.pace.steps:,}, where it was interrupted.")
+
+    def on_train_start(self) -> None:
+        """Takes up the weights, the optimiser's memory and the dice of an interrupted training."""
+        if self._found is None:
+            return
+        self.network.load_state_dict(self._found.under("network."))
+        for name, value in self._found.under("average.").items():
+            self._average[name].copy_(value)
+        unpack_optimiser(self.trainer.optimizers[0], self._found.under("optimiser."), self._found.rest["counts"])
+        self._dice.set_state(self._found.tensors["dice"])
+        torch.set_rng_state(self._found.tensors["luck"])
+        self._found = None
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        tensors, counts = pack_optimiser(self.trainer.optimizers[0])
+        groups = {"network.": self.network.state_dict(), "average.": self._average, "optimiser.": tensors}
+        named = {prefix + name: value for prefix, group in groups.items() for name, value in group.items()}
+        checkpoints.write(
+            named | {"dice": self._dice.get_state(), "luck": torch.get_rng_state()},
+            {"pace": self.pace.stand(), "curve": self.curve, "loss": self._loss, "counts": counts},
+        )
 
     def keep_average(self) -> None:
         """Puts the running mean in the place of the last step's weights."""
         self.network.load_state_dict(self._average)
 
 
-def _augmented(photos: Tensor, profile: CaptureProfile, seed: int) -> Draw:
+def _augmented(photos: Tensor, profile: CaptureProfile, dice: torch.Generator) -> Draw:
     """Each photo changed as the camera might have, little at first."""
-    dice = torch.Generator(photos.device).manual_seed(seed)
 
     def draw(chosen: Tensor, done: float) -> tuple[Tensor, ...]:
         wildness = min(1.0, CALM + (1 - CALM) * done / CALM_UNTIL)

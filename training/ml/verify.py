@@ -5,7 +5,7 @@ float32 model (``evaluate/predictions.jsonl``). An artifact that changes more th
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +43,19 @@ class Opened:
 
 def run(spec: RunSpec, work: Work, out: Path, progress: Progress) -> dict[str, Any]:
     """Writes predictions for each artifact; returns their entries with what was found."""
-    found = []
-    total = sum(1 for _ in _artifacts(work))
-    for number, (artifact, path) in enumerate(_artifacts(work), start=1):
+    files = list(_artifacts(work))
+    for artifact, path in files:
         if sha256_of(path) != artifact.sha256:
             raise a_problem(
                 "An artifact is not the file its stage wrote", path, f"sha256 {artifact.sha256}", "Run the stage again."
             )
-        message = f"{artifact.runtime} {artifact.precision} on golden photos, file {number} of {total}"
-        found.append(_verify(artifact, path, spec=spec, work=work, out=out, progress=progress, message=message))
-    return {"artifacts": [artifact.to_json() for artifact in found]}
+    opened = [_open(artifact, path, spec) for artifact, path in files]
+    answers = _answer(opened, work, progress)
+    judged = [
+        _judge(artifact, one, given, work, out)
+        for (artifact, _), one, given in zip(files, opened, answers, strict=True)
+    ]
+    return {"artifacts": [artifact.to_json() for artifact in judged]}
 
 
 def _artifacts(work: Work) -> Iterator[tuple[Artifact, Path]]:
@@ -62,17 +65,24 @@ def _artifacts(work: Work) -> Iterator[tuple[Artifact, Path]]:
             yield dataclasses.replace(artifact, file=f"{stage}/{artifact.file}"), work.stage(stage) / artifact.file
 
 
-def _verify(
-    artifact: Artifact, path: Path, *, spec: RunSpec, work: Work, out: Path, progress: Progress, message: str
-) -> Artifact:
-    photos, expected = work.golden(), read_answers(work.stage("evaluate") / "predictions.jsonl")
-    opened = _open(artifact, path, spec)
-    parts: list[Tensor] = []
+def _answer(opened: Sequence[Opened], work: Work, progress: Progress) -> list[Tensor]:
+    """Probabilities (golden photos, labels) of each file; a photo is decoded once for all that see it alike."""
+    photos, done = work.golden(), 0
+    parts: list[list[Tensor]] = [[] for _ in opened]
     with torch.inference_mode():
-        for _, pixels in read_batches(work.photos, photos, opened.contract):
-            parts.append(opened.classify(pixels.float()))
-            progress.report(sum(map(len, parts)), len(photos), message)
-    found = torch.cat(parts)
+        for contract in dict.fromkeys(one.contract for one in opened):
+            alike = [place for place, one in enumerate(opened) if one.contract == contract]
+            for _, pixels in read_batches(work.photos, photos, contract):
+                image = pixels.float()
+                for place in alike:
+                    parts[place].append(opened[place].classify(image))
+                    done += len(image)
+                    progress.report(done, len(photos) * len(opened), f"golden photos, by {len(opened)} files")
+    return [torch.cat(part) for part in parts]
+
+
+def _judge(artifact: Artifact, opened: Opened, found: Tensor, work: Work, out: Path) -> Artifact:
+    photos, expected = work.golden(), read_answers(work.stage("evaluate") / "predictions.jsonl")
     slugs = [label.slug for label in opened.labels]
     given = [slugs[index] for index in found.argmax(1).tolist()]
     write_predictions(out / f"predictions-{artifact.runtime}-{artifact.precision}.jsonl", photos, slugs, found)

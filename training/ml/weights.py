@@ -21,12 +21,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.ml import torchvision_door
+from training.ml.architectures import ARCHITECTURES, build_backbone
 from training.ml.contract import ARCHES, Progress, RunSpec, a_problem
-from training.ml.networks import build_backbone
 from training.ml.workspace import sha256_of
 
 SILENCE_S = 10.0
-PREFIX = "features."  # of the backbone in torchvision's files
 Weights = dict[str, Tensor]
 
 
@@ -53,6 +52,13 @@ def load_pretrained(spec: RunSpec, progress: Progress) -> Pretrained | None:
     if spec.pretrained != "imagenet":
         path = Path(spec.pretrained)
         return Pretrained(read_backbone(path, spec.arch), path.name, sha256_of(path))
+    if not ARCHITECTURES[spec.arch].imagenet:
+        progress.notice(
+            f"torchvision has no ImageNet weights for {spec.arch}, so training starts from scratch: it takes longer "
+            "and needs more photos. Give a .safetensors file of your own with --pretrained, or choose a network that "
+            f"has them: {', '.join(arch for arch, known in ARCHITECTURES.items() if known.imagenet)}."
+        )
+        return None
     try:
         path = _imagenet_file(spec.arch, progress)
     except DownloadFailedError as error:
@@ -75,9 +81,9 @@ def read_backbone(path: Path, arch: str) -> Weights:
             "The weights file is corrupted or not safetensors", f"{path}: {error}", "a whole .safetensors file",
             "Copy or download it again.",
         ) from error  # fmt: skip
-    ours = {name.removeprefix(PREFIX): tensor for name, tensor in found.items() if name.startswith(PREFIX)}
+    ours = _part_of(found, arch)
     if not _fits(ours, arch):
-        looks = next((other for other in ARCHES if _fits(ours, other)), None)
+        looks = next((other for other in ARCHES if _fits(_part_of(found, other), other)), None)
         raise a_problem(
             f"The weights file is not of {arch}", f"{path}, which looks like {looks or 'no network known here'}",
             f"torchvision's names and shapes of {arch}", f"Choose {looks} as the network, or give other weights."
@@ -148,6 +154,12 @@ def _convert(data: bytes, path: Path) -> None:
         Path(part.name).replace(path)
     except OSError as error:
         raise DownloadFailedError(f"{path.parent} cannot be written: {error}") from error
+
+
+def _part_of(found: Weights, arch: str) -> Weights:
+    """The tensors that torchvision's files keep for the backbone, by their names inside it."""
+    prefix = ARCHITECTURES[arch].part + "."
+    return {name.removeprefix(prefix): tensor for name, tensor in found.items() if name.startswith(prefix)}
 
 
 def _fits(weights: Weights, arch: str) -> bool:

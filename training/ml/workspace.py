@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,11 @@ class Work:
         """The train photos that ``embed`` shall look at, where a supervisor wants some only."""
         path = self.folder / PART
         return read_manifest(path) if path.is_file() else None
+
+    def settle(self, spec: RunSpec) -> RunSpec:
+        """The spec with the network that stage choose took, where it has finished."""
+        path = self.folder / "choose" / "result.json"
+        return replace(spec, arch=read_json(path)["arch"]) if spec.candidates and path.is_file() else spec
 
     def train(self) -> list[ManifestPhoto]:
         """Photos to learn from, weightless ones left out."""

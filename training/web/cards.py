@@ -74,7 +74,7 @@ def _purpose(card: dict[str, Any]) -> str:
 def _not_for(card: dict[str, Any]) -> list[str]:
     missed = percent(1 - card["results"]["accuracy"])
     return [
-        "Photos of anything else: it always answers one of its labels, however unlike any of them a photo is.",
+        "Photos of anything else: left to itself it answers one of its labels, however unlike any of them a photo is.",
         f"Decisions in which a wrong answer harms somebody: it named {missed} of the golden photos wrongly.",
         "Recognising people, or telling anything about them: nobody taught it that, and nobody checked it.",
         "Other cameras, places and ways of holding things than its volunteers': nobody knows how well it does there.",
@@ -95,9 +95,26 @@ def _say_file(row: dict[str, Any]) -> dict[str, str]:
 
 def _limits(card: dict[str, Any], notices: list[str], summary: dict[str, Any]) -> list[str]:
     rough = card["results"]["without_antialiasing"]
+    calibration = card["results"]["calibration"]
     return [
+        _say_threshold(card["results"]["rejection"]),
+        f"Its probabilities are off by {percent(calibration['error'])} in the mean." if calibration else "",
         say_stability(summary["stability"]),
         f"Where an app shrinks photos without antialiasing, it is right on {percent(rough)}." if rough else "",
         "Photos of one volunteer are alike, and the intervals count photos: the truth may lie somewhat further off.",
         *notices,
     ]
+
+
+def _say_threshold(rejection: dict[str, Any] | None) -> str:
+    """From what probability on an app should answer, and what that does; or why nobody knows."""
+    if rejection is None:
+        return ""
+    used = next((row for row in rejection["thresholds"] if row["cost"] == rejection["cost"]), None)
+    if used is None:
+        return f"When to answer none of these is not known: {rejection['why']}"
+    caught, lost = (percent((used[kind] or {}).get("share")) for kind in ("negatives", "right"))
+    return (
+        f"Where it is less than {percent(used['threshold'])} sure, an app should answer none of these: so it does for "
+        f"{caught} of photos that show no label, and for {lost} of those that it names rightly."
+    )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from collector.enums import Role
 from foundation.problems import Problem
 from training.domain import queries
-from training.web import charts, earlier, helped, judged, rejection, reliability, suspected, tradeoffs, words
+from training.web import charts, earlier, helped, judged, networks, rejection, reliability, suspected, tradeoffs, words
 from training.web.access import require_access
 
 NIGHTS_A_PAGE = 30
@@ -45,6 +45,7 @@ def show_run(request: HttpRequest, slug: str, night: date) -> HttpResponse:
         "project": project,
         "run": run,
         **words.describe_run(run),
+        **networks.describe(run),
         **judged.describe(project, run),
         **beside,
         **reliability.describe(run),

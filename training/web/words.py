@@ -16,6 +16,7 @@ STATE_WORDS = {
 }
 STAGE_WORDS = {
     StageName.SNAPSHOT: "Freeze the accepted photos and split them",
+    StageName.CHOOSE: "Choose among the networks named",
     StageName.START: "Get the weights to start from",
     StageName.EMBED: "Look at each new photo once",
     StageName.FIT: "Learn from the training photos",

@@ -50,7 +50,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--timezone", default="UTC", help="where its days begin and end (default: %(default)s)")
         parser.add_argument(
-            "--architecture", action="append", metavar="NAME", help="a network to train, best guess first (repeatable)"
+            "--architecture",
+            action="append",
+            metavar="NAME",
+            help="a network to teach; of several (repeatable) a night takes the one that is worth its cost",
+        )
+        parser.add_argument(
+            "--cost-target",
+            type=int,
+            metavar="MILLIONS",
+            help="multiply-adds a photo, above which a network pays for all it costs",
         )
         parser.add_argument(
             "--pretrained", default="imagenet", metavar="WHAT", help="imagenet, scratch or a .safetensors file"
@@ -60,6 +69,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Create it, or say what is wrong and create nothing."""
         settings = {name: options[name] for name in ("timezone", "pretrained", "input_size")}
+        settings["cost_target_m"] = options["cost_target"]
         if options["architecture"]:
             settings["architectures"] = options["architecture"]
         gathered = [(slug, name, LabelState.COLLECTING) for slug, name in options["collecting"]]
