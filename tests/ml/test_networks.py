@@ -9,9 +9,9 @@ import torch
 
 from tests.ml import making
 from training.ml import contract
-from training.ml.choosing import HEAD
 from training.ml.networks import Network, ready_to_export
 from training.ml.saved import read_model, write_model
+from training.ml.strategy import HEAD
 from training.ml.workspace import sha256_of
 
 CONTRACT = contract.InputContract.of_size(64)

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 
 from tests.ml import making
 from training.ml import contract, trial, ways
-from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS
 from training.ml.head import temperature
 from training.ml.networks import Network
 from training.ml.pace import Pace
 from training.ml.saved import read_model
+from training.ml.strategy import ALL_BLOCKS, HEAD, LAST_BLOCKS
 from training.ml.tail import LAST, Tail, after_tap, below
 from training.ml.trial import Score, is_better
 

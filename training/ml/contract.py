@@ -95,7 +95,7 @@ STAGE_FILES: Mapping[str, tuple[str, ...]] = {
 class Strategy:
     """How the model was made, and why, in words."""
 
-    name: str  # "head on cached features", "head, then last blocks", ...; choosing.py has them all
+    name: str  # "head on cached features", "head, then last blocks", ...; strategy.py has them all
     why: str
 
 

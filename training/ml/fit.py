@@ -1,6 +1,6 @@
 """Stage fit: chooses how to learn from what there is, learns, and writes down why.
 
-Pretrained weights: a linear head on the cached features, and then more where ``choosing`` says so. None: from scratch.
+Pretrained weights: a linear head on the cached features, and then more where ``strategy`` says so. None: from scratch.
 None, and production was trained from scratch: a warm start from it, with the rows of the head carried over for labels
 it knows.
 """
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from training.ml import embed, noise
 from training.ml.checkpoints import Checkpoints
-from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, WARM, Probe, choose
 from training.ml.contract import CHECKPOINT, ManifestPhoto, Progress, RunSpec, Strategy, a_problem
 from training.ml.engine import BACKBONE, open_engine
 from training.ml.head import Examples, FittedHead, fit_head, split_by_group
 from training.ml.networks import Network
 from training.ml.photos import BATCH
 from training.ml.saved import SavedModel, read_model, write_model, write_predictions
+from training.ml.strategy import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, WARM, Probe, choose
 from training.ml.workspace import Work, sha256_of
 
 WATCHED = 12  # one part in so many of the train photos watches training from scratch, and is not learned from

@@ -10,12 +10,12 @@ from typing import Any
 from safetensors.torch import save_file
 
 from training.ml import looks
-from training.ml.choosing import HEAD
 from training.ml.contract import Progress, RunSpec
 from training.ml.engine import BACKBONE, write_features
 from training.ml.networks import Network
 from training.ml.saved import read_model
 from training.ml.session import ONNX
+from training.ml.strategy import HEAD
 from training.ml.weights import Pretrained, load_pretrained
 from training.ml.workspace import Work, sha256_of
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.ml.choosing import LAST_BLOCKS, TRIED_ON
 from training.ml.contract import CaptureProfile, Progress, RunSpec
 from training.ml.head import Examples, FittedHead, solve_head, split_by_group, temperature
 from training.ml.kept import draw_photos, keep_activations, keep_pixels
 from training.ml.lesson import BATCH, Draw
 from training.ml.networks import Network
 from training.ml.pace import Pace
+from training.ml.strategy import LAST_BLOCKS, TRIED_ON
 from training.ml.tail import LAST, after_tap
 from training.ml.tune import answer, tune
 from training.ml.workspace import Work

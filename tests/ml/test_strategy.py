@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.ml.choosing import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, Probe, choose
+from training.ml.strategy import ALL_BLOCKS, HEAD, LAST_BLOCKS, SCRATCH, Probe, choose
 
 TABLE = {
     "few photos": (Probe(400, 40, 0.95, 0.80), HEAD, "400 photos"),
