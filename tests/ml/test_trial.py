@@ -149,4 +149,3 @@ def test_a_trial_ends_within_its_budget(tmp_path: Path, embedded: Path, monkeypa
     assert len(paces) == 2
     assert paces[0].steps > trial.LEAST_EPOCHS
     assert sum(pace.budget_s for pace in paces) <= 4.5
-    assert paces[0].elapsed_s < 10  # on a busy machine, both
