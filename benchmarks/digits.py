@@ -80,17 +80,23 @@ def _run_fold(base: Path, shared: Path, fold: int) -> dict[str, Any]:
     }
 
 
-def _prepare(base: Path, work: Path, shared: Path, fold: int) -> None:
-    (base / "photos").mkdir(parents=True, exist_ok=True)
-    (work / "snapshot").mkdir(parents=True, exist_ok=True)
+def copy_photos(shared: Path, folder: Path, *, golden: int) -> list[ManifestPhoto]:
+    """Puts the photos where stages look for them; those of the fold ``golden`` are to be judged on."""
+    folder.mkdir(parents=True, exist_ok=True)
     photos = []
     with (shared / "sign-digits" / "manifest.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             data = (shared / "sign-digits" / row["file"]).read_bytes()
             digest = hashlib.sha256(data).hexdigest()
-            (base / "photos" / f"{digest}.jpg").write_bytes(data)
-            side = "golden" if int(row["fold"]) == fold else "train"
+            (folder / f"{digest}.jpg").write_bytes(data)
+            side = "golden" if int(row["fold"]) == golden else "train"
             photos.append(ManifestPhoto(row["file"], digest, row["label"], row["volunteer"], side))
+    return photos
+
+
+def _prepare(base: Path, work: Path, shared: Path, fold: int) -> None:
+    (work / "snapshot").mkdir(parents=True, exist_ok=True)
+    photos = copy_photos(shared, base / "photos", golden=fold)
     write_manifest(work / "snapshot" / "manifest.jsonl", photos)
     known = {digest for path in (base / "features").glob("*") for digest in open_pack(path).digests}
     new = [photo for photo in photos if photo.side == "train" and bytes.fromhex(photo.sha256) not in known]

@@ -6,9 +6,7 @@ too high. Precision without flips cannot be known: what is named there may be wr
 BENCH_WORK keeps the work folders, and with them the features.
 """
 
-import csv
 import dataclasses
-import hashlib
 import json
 import os
 import random
@@ -18,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.digits import shared_data
+from benchmarks.digits import copy_photos, shared_data
 from benchmarks.lines import emit, skip
 from training.ml.contract import PART, InputContract, Label, ManifestPhoto, RunSpec, write_json, write_manifest
 
@@ -35,7 +33,7 @@ def main() -> bool:
     kept = os.environ.get("BENCH_WORK")
     base = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="daybreak-noise-"))
     try:
-        photos = _read(base, shared)
+        photos = sorted(copy_photos(shared, base / "photos", golden=0), key=lambda photo: photo.photo)
         for name, spoil in (("none", list), ("random accounts", _flip_anywhere), ("3 accounts", _flip_accounts)):
             after = spoil(photos)
             _report(name, photos, after, _find(base, name, shared, after))
@@ -43,19 +41,6 @@ def main() -> bool:
         if not kept:
             shutil.rmtree(base)
     return True
-
-
-def _read(base: Path, shared: Path) -> Photos:
-    (base / "photos").mkdir(parents=True, exist_ok=True)
-    found = []
-    with (shared / "sign-digits" / "manifest.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            data = (shared / "sign-digits" / row["file"]).read_bytes()
-            digest = hashlib.sha256(data).hexdigest()
-            (base / "photos" / f"{digest}.jpg").write_bytes(data)
-            side = "golden" if row["fold"] == "0" else "train"
-            found.append(ManifestPhoto(row["file"], digest, row["label"], row["volunteer"], side))
-    return sorted(found, key=lambda photo: photo.photo)
 
 
 def _flip_anywhere(photos: Photos) -> Photos:
