@@ -1,7 +1,6 @@
 """What golden photos say to a backbone is kept, and shared by the models that stand on it."""
 
 import io
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +78,8 @@ def test_answers_of_two_backbones_take_a_pass_each(work: Work, out: Path) -> Non
 def test_answers_from_kept_features_are_the_same_and_compute_nothing(work: Work, out: Path) -> None:
     model, said = read_model(work.stage("fit")), Said()
     first = [panel_of([model], work, out, Said()).answer(look, work.golden())[0] for look in LOOKS]
-    shutil.copytree(out, work.folder / "features")
+    out.rename(work.folder / "features")
+    out.mkdir()
     later = panel_of([model], work, out, said)
     second = [later.answer(look, work.golden())[0] for look in LOOKS]
     assert all(torch.equal(*pair) for pair in zip(first, second, strict=True))
@@ -89,10 +89,18 @@ def test_answers_from_kept_features_are_the_same_and_compute_nothing(work: Work,
 def test_answers_of_new_photos_only_are_computed(work: Work, out: Path) -> None:
     model, said, photos = read_model(work.stage("fit")), Said(), work.golden()
     panel_of([model], work, out, Said()).answer(looks.AS_APPS_DO, photos[5:])
-    shutil.copytree(out, work.folder / "features")
+    out.rename(work.folder / "features")
+    out.mkdir()
     panel_of([model], work, out, said).answer(looks.AS_APPS_DO, photos)
     assert said.computed == 5
     assert len(contract.open_pack(out / "golden.safetensors").digests) == 5
+
+
+def test_look_taken_again_of_other_photos_in_one_stage_is_refused(work: Work, out: Path) -> None:
+    panel, photos = panel_of([read_model(work.stage("fit"))], work, out, Said()), work.golden()
+    panel.answer(looks.AS_APPS_DO, photos[5:])
+    with pytest.raises(ValueError, match=r"golden\.safetensors is there"):
+        panel.answer(looks.AS_APPS_DO, photos)
 
 
 def test_answers_of_a_backbone_that_was_trained_leave_no_features(work: Work, out: Path) -> None:

@@ -47,7 +47,10 @@ class Panel:
         return [found[place] for place in asked]
 
     def features(self, place: int, look: Look, photos: Sequence[ManifestPhoto]) -> Tensor:
-        """What the head of the model at that place is shown: float32 (photos x views, n), known or computed now."""
+        """What the head of the model at that place is shown: float32 (photos x views, n), known or computed now.
+
+        Raises ``ValueError`` where the look has been taken before, of other photos.
+        """
         group = self._group[place]
         backbone, width = self._kept[group], self.models[group].network.feature_count
         if backbone is None:
@@ -59,6 +62,8 @@ class Panel:
         missing = list({one.sha256: one for one in photos if bytes.fromhex(one.sha256) not in known}.values())
         if missing:
             path = self._out / f"{look.name}.safetensors"
+            if path.exists():
+                raise ValueError(f"{path} is there: a stage shows each look all its photos at once")
             rows = (np.ascontiguousarray(part.numpy(), "<f2").tobytes() for part in self._compute(group, look, missing))
             write_pack(path, key, width * look.of_each, [bytes.fromhex(photo.sha256) for photo in missing], rows)
             packs += find_packs([path], key)
