@@ -63,7 +63,7 @@ def test_the_split_is_the_one_the_csv_asks_for(night: tuple[Run, dict[str, Any]]
     snapshot = night[1]["snapshot"]
     assert (snapshot["labels"], snapshot["volunteers"]) == (10, 37 + GOLDEN_VOLUNTEERS)
     assert snapshot["train"] >= 340
-    assert snapshot["golden"] >= 100
+    assert snapshot["golden"] >= 90
 
 
 def test_the_files_know_the_digits(night: tuple[Run, dict[str, Any]]) -> None:
