@@ -136,7 +136,7 @@ def _fit_head(digits: Digits, places: Tensor, features: list[Tensor]) -> FittedH
         kept = json.loads(path.read_text("utf-8"))
         return FittedHead(**{**kept, **{name: torch.tensor(kept[name]) for name in TENSORS}})
     groups = [digits.volunteers[place] for place in places.tolist()] * views
-    taps = [channels * grid * grid for channels, _, grid in network.shapes]
+    taps = network.tap_sizes
     targets = digits.targets[places].repeat(views)
     examples = Examples(torch.cat(features), targets, torch.full((len(targets),), 1 / views))
     fitted = fit_head(examples, groups, taps=taps, label_count=len(digits.spec.labels), progress=quiet())

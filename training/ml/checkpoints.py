@@ -8,7 +8,6 @@ number of steps are the same, the model is the same as if nothing had happened. 
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,10 +82,6 @@ class Checkpoints:
             if found := self._read(path):
                 return found
         return None
-
-    def forget(self) -> None:
-        """The training is over."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self, path: Path) -> Saved | None:
         with path.open("rb") as file:

@@ -41,13 +41,18 @@ def open_engine(network: Network, *, photos: int, threads: int) -> Engine:
     return open_on_cpu(network, threads=threads)
 
 
+def read_pretrained(spec: RunSpec, started: Path) -> Network:
+    """The night's network on the backbone that ``start`` left; its head has learned nothing."""
+    network = Network(spec.arch, spec.input, len(spec.labels))
+    network.backbone.load_state_dict(load_file(started / BACKBONE))
+    return network
+
+
 def open_on_gpu(started: Path, spec: RunSpec) -> Session | None:
     """What ``start`` left, run by PyTorch on the GPU; None where PyTorch finds none."""
     if not torch.cuda.is_available():
         return None
-    network = Network(spec.arch, spec.input, len(spec.labels))
-    network.backbone.load_state_dict(load_file(started / BACKBONE))
-    compute = _pytorch(network, torch.device("cuda"))
+    compute = _pytorch(read_pretrained(spec, started), torch.device("cuda"))
     return lambda pixels: compute(torch.from_numpy(pixels)).numpy()
 
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from training.ml import embed, noise
 from training.ml.checkpoints import Checkpoints
 from training.ml.contract import CHECKPOINT, ManifestPhoto, Progress, RunSpec, Strategy, a_problem
-from training.ml.engine import BACKBONE, open_engine
-from training.ml.head import Examples, FittedHead, fit_head, split_by_group
+from training.ml.engine import open_engine, read_pretrained
+from training.ml.head import FittedHead, examples_of, fit_head, split_by_group, targets_of
 from training.ml.networks import Network
 from training.ml.photos import BATCH
 from training.ml.saved import SavedModel, read_model, write_model, write_predictions
@@ -94,13 +93,10 @@ def _usable_production(spec: RunSpec, work: Work) -> SavedModel | None:
 def _learn_from_head(spec: RunSpec, work: Work, out: Path, progress: Progress) -> Outcome:
     """The head first, always; then what it measured says whether more shall learn."""
     photos = work.train()
-    targets, weights = _targets(spec, photos), torch.tensor([photo.weight for photo in photos])
-    examples = Examples(torch.from_numpy(embed.read_features(spec, work)), targets, weights)
-    groups = [photo.volunteer for photo in photos]
-    network = Network(spec.arch, spec.input, len(spec.labels))
-    taps = [channels * grid * grid for channels, _, grid in network.shapes]
-    head = fit_head(examples, groups, taps=taps, label_count=len(spec.labels), progress=progress)
-    network.backbone.load_state_dict(load_file(work.stage("start") / BACKBONE))
+    examples = examples_of(spec, photos, torch.from_numpy(embed.read_features(spec, work)))
+    targets, groups = examples.targets, [photo.volunteer for photo in photos]
+    network = read_pretrained(spec, work.stage("start"))
+    head = fit_head(examples, groups, taps=network.tap_sizes, label_count=len(spec.labels), progress=progress)
     network.set_head(head.weight, head.bias)
     left_out = head.left_out.softmax(1)
     suspicions = noise.find_suspicions(left_out, targets)
@@ -112,7 +108,7 @@ def _learn_from_head(spec: RunSpec, work: Work, out: Path, progress: Progress) -
         whole = _train(spec, work, out, progress, None)
         strategy = Strategy(SCRATCH, f"{reason} {whole.strategy.why}")
         return replace(whole, strategy=strategy, suspicions=suspicions)
-    why = f"{_say_head(spec, head, len(photos), sum(taps))} {reason}"
+    why = f"{_say_head(spec, head, len(photos), network.feature_count)} {reason}"
     head_only = Outcome(network, Strategy(HEAD, why), {"head": head.curve}, (photos, left_out), suspicions)
     if name == HEAD:
         return head_only
@@ -152,7 +148,7 @@ def _train(spec: RunSpec, work: Work, out: Path, progress: Progress, before: Sav
     from training.ml.train import TrainData, train_network  # brings Lightning, which a head alone does not need
 
     photos, learned = _watched_last(work.train())
-    targets = _targets(spec, photos)
+    targets = targets_of(spec, photos)
     network = Network(spec.arch, spec.input, len(spec.labels))
     if before is not None:
         network.backbone.load_state_dict(before.network.backbone.state_dict())
@@ -214,8 +210,3 @@ def carry_head_over(before: SavedModel, network: Network, slugs: tuple[str, ...]
         torch.stack([middle if row is None else weight[row] for row in rows]),
         torch.stack([level if row is None else bias[row] for row in rows]),
     )
-
-
-def _targets(spec: RunSpec, photos: list[ManifestPhoto]) -> Tensor:
-    order = {slug: index for index, slug in enumerate(spec.slugs)}
-    return torch.tensor([order[photo.label] for photo in photos])

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.ml import compiler
-from training.ml.contract import Progress, a_problem
+from training.ml.contract import ManifestPhoto, Progress, RunSpec, a_problem
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # C of the usual notation: larger trusts the photos more
 FOLDS = 3
@@ -56,6 +56,17 @@ class Examples:
     def total(self, values: Tensor) -> float:
         """The weighted sum of ``values`` (n)."""
         return float((values * self.weights).sum())
+
+
+def targets_of(spec: RunSpec, photos: Sequence[ManifestPhoto]) -> Tensor:
+    """The places of the photos' labels among the answers, int64 (n)."""
+    order = {slug: place for place, slug in enumerate(spec.slugs)}
+    return torch.tensor([order[photo.label] for photo in photos])
+
+
+def examples_of(spec: RunSpec, photos: Sequence[ManifestPhoto], features: Tensor) -> Examples:
+    """Photos with their ``features`` (n, d)."""
+    return Examples(features, targets_of(spec, photos), torch.tensor([photo.weight for photo in photos]))
 
 
 def fit_head(

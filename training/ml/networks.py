@@ -49,7 +49,12 @@ class Network(nn.Module):
     @property
     def feature_count(self) -> int:
         """How many pooled values the head sees."""
-        return sum(channels * grid * grid for channels, _, grid in self.shapes)
+        return sum(self.tap_sizes)
+
+    @property
+    def tap_sizes(self) -> list[int]:
+        """How many of them belong to each tap."""
+        return [channels * grid * grid for channels, _, grid in self.shapes]
 
     def tapped(self, image: Tensor) -> list[Tensor]:
         """The pooled taps, each (N, channels, grid, grid)."""
@@ -105,6 +110,14 @@ class WithSoftmax(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities that add up to one."""
         return functional.softmax(self.network(image), dim=1)
+
+
+def have_same_features(one: Network, other: Network) -> bool:
+    """Whether both heads are shown the same of the same photos."""
+    if (one.arch, one.contract) != (other.arch, other.contract):
+        return False
+    ours, theirs = one.backbone.state_dict(), other.backbone.state_dict()
+    return all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
 def ready_to_export(network: Network) -> WithSoftmax:

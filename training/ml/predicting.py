@@ -6,10 +6,10 @@ night computes those of new golden photos only, and a head then takes no time. E
 rounded to float16, as training's are, so that tonight's and last month's are the same.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -17,11 +17,11 @@ from torch import Tensor
 from training.ml.contract import ManifestPhoto, Progress, RunSpec
 from training.ml.engine import Engine, open_engine
 from training.ml.looks import Look
-from training.ml.networks import Network
-from training.ml.packs import features_key, write_pack
+from training.ml.networks import Network, have_same_features
+from training.ml.packs import features_key
 from training.ml.saved import SavedModel
-from training.ml.stored import find_packs, gather
-from training.ml.workspace import Work, digest_of_bytes
+from training.ml.stored import complete
+from training.ml.workspace import Work
 
 
 class Panel:
@@ -56,18 +56,12 @@ class Panel:
         if backbone is None:
             return torch.cat(list(self._compute(group, look, photos)))
         key = features_key(backbone, self._spec.input.to_json(), look.view)
-        folders = (self._work.folder / "features", self._out)
-        packs = find_packs([path for folder in folders for path in folder.glob("*.safetensors")], key)
-        known = {digest for pack in packs for digest in pack.digests}
-        missing = list({one.sha256: one for one in photos if bytes.fromhex(one.sha256) not in known}.values())
-        if missing:
-            path = self._out / f"{look.name}.safetensors"
-            if path.exists():
-                raise ValueError(f"{path} is there: a stage shows each look all its photos at once")
-            rows = (np.ascontiguousarray(part.numpy(), "<f2").tobytes() for part in self._compute(group, look, missing))
-            write_pack(path, key, width * look.of_each, [bytes.fromhex(photo.sha256) for photo in missing], rows)
-            packs += find_packs([path], key)
-        return torch.from_numpy(gather(packs, photos)).view(-1, width)
+        rows, _ = complete(
+            [self._work.folder / "features", self._out], photos,
+            key=key, width=width * look.of_each, path=self._out / f"{look.name}.safetensors",
+            compute=lambda missing: (part.half().numpy() for part in self._compute(group, look, missing)),
+        )  # fmt: skip
+        return torch.from_numpy(rows).view(-1, width)
 
     def beside(self, model: SavedModel) -> "Panel":
         """A panel of that model alone, which shares what is known."""
@@ -90,16 +84,9 @@ class Panel:
             return None
         state = {name: tensor.contiguous() for name, tensor in network.backbone.state_dict().items()}
         digest: str = started["sha256"]
-        return digest if digest_of_bytes(save(state)) == digest else None
+        return digest if hashlib.sha256(save(state)).hexdigest() == digest else None
 
     def _first_alike(self, place: int) -> int:
         """The first model with the same features of the same photos as the one at ``place``."""
         networks = [model.network for model in self.models]
-        return next(n for n in range(place + 1) if _have_same_features(networks[n], networks[place]))
-
-
-def _have_same_features(one: Network, other: Network) -> bool:
-    if (one.arch, one.contract) != (other.arch, other.contract):
-        return False
-    ours, theirs = one.backbone.state_dict(), other.backbone.state_dict()
-    return all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+        return next(n for n in range(place + 1) if have_same_features(networks[n], networks[place]))

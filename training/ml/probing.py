@@ -19,11 +19,11 @@ from training.ml.choice import Candidate
 from training.ml.contract import ManifestPhoto, ProblemsFoundError, Progress, RunSpec, read_json
 from training.ml.embed import Halves, embed_photos
 from training.ml.engine import open_engine
-from training.ml.head import Examples, fit_head
+from training.ml.head import examples_of, fit_head
 from training.ml.manifest import sample_labels
 from training.ml.networks import Network
-from training.ml.packs import features_key, write_pack
-from training.ml.stored import find_packs, gather
+from training.ml.packs import features_key
+from training.ml.stored import complete
 from training.ml.weights import Pretrained, load_pretrained
 from training.ml.workspace import Work
 
@@ -73,32 +73,23 @@ class _Probe:
         """Accuracy on volunteers left out in turn, and cost."""
         network = Network(arch, self.spec.input, len(self.spec.labels))
         network.backbone.load_state_dict(start.backbone)
-        order = {slug: index for index, slug in enumerate(self.spec.slugs)}
-        targets = torch.tensor([order[photo.label] for photo in self.photos])
-        weights = torch.tensor([photo.weight for photo in self.photos])
-        examples = Examples(self._features(network, start), targets, weights)
-        taps = [channels * grid * grid for channels, _, grid in network.shapes]
-        groups = [photo.volunteer for photo in self.photos]
-        head = fit_head(examples, groups, taps=taps, label_count=len(self.spec.labels), progress=self.progress)
+        examples = examples_of(self.spec, self.photos, self._features(network, start))
+        groups, count = [photo.volunteer for photo in self.photos], len(self.spec.labels)
+        head = fit_head(examples, groups, taps=network.tap_sizes, label_count=count, progress=self.progress)
         price = cost.measure(network)
         return Candidate(arch, head.inner_accuracy, price.multiply_adds, price.bytes_int8, price.latency_ms)
 
     def _features(self, network: Network, start: Pretrained) -> Tensor:
         """float32 (photos, n); what had to be computed is kept."""
         key = features_key(f"to probe {start.sha256}", self.spec.input.to_json())
-        packs = find_packs(sorted((self.work.folder / "features").glob("*.safetensors")), key)
-        known = {digest for pack in packs for digest in pack.digests}
-        once = {photo.sha256: photo for photo in self.photos}.values()
-        missing = [photo for photo in once if bytes.fromhex(photo.sha256) not in known]
-        if missing:
-            path = self.out / f"features-{network.arch}.safetensors"
-            rows = self._look(network, missing)
-            digests = [bytes.fromhex(photo.sha256) for photo in missing]
-            write_pack(path, key, network.feature_count, digests, (part.astype("<f2").tobytes() for part in rows))
-            packs += find_packs([path], key)
-        self.reused += len(self.photos) - len(missing)
+        rows, computed = complete(
+            [self.work.folder / "features", self.out], self.photos,
+            key=key, width=network.feature_count, path=self.out / f"features-{network.arch}.safetensors",
+            compute=lambda missing: self._look(network, missing),
+        )  # fmt: skip
+        self.reused += len(self.photos) - computed
         self.keys[network.arch] = key
-        return torch.from_numpy(gather(packs, self.photos))
+        return torch.from_numpy(rows)
 
     def _look(self, network: Network, photos: Sequence[ManifestPhoto]) -> Iterator[Halves]:
         """Float16 (some, n) of those photos, in their order."""

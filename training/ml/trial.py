@@ -105,9 +105,11 @@ class Course:
         """``tried`` bool (n) are the photos of the volunteers that judge; ``started`` is when the budget began."""
         known, unseen = (~tried).nonzero().squeeze(1), tried.nonzero().squeeze(1)
         targets = self.examples.targets
-        taps = [channels * grid * grid for channels, _, grid in self.start.shapes]
         weight, bias = solve_head(
-            self.examples.only(~tried), taps=taps, label_count=len(self.spec.labels), strength=self.head.strength
+            self.examples.only(~tried),
+            taps=self.start.tap_sizes,
+            label_count=len(self.spec.labels),
+            strength=self.head.strength,
         )
         head = score(self.examples.features[unseen] @ weight.T + bias, targets[unseen])
         left_s = max(1.0, self.spec.fit_budget_s - (time.monotonic() - started))

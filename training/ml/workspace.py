@@ -92,8 +92,3 @@ def sha256_of(path: Path) -> str:
     """The file's digest, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of_bytes(data: bytes) -> str:
-    """The sha256 of what a file would hold."""
-    return hashlib.sha256(data).hexdigest()
